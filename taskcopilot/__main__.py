@@ -1,0 +1,6 @@
+"""`python -m taskcopilot` is the same as `taskcopilot`."""
+
+from taskcopilot.cli import main
+
+if __name__ == "__main__":
+    main()

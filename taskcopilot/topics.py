@@ -1,0 +1,104 @@
+"""Topics, patterns and the matcher: pure text rules, promises T1 to T5 of docs/protocol.md.
+
+The matcher is written by hand because `fnmatch` gives `[` a meaning and a regular expression built from `*a*a*a*b`
+backtracks for seconds on a few hundred characters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from taskcopilot.errors import InvalidArgumentError, InvalidPatternError
+
+__all__ = ["ENTITIES", "MAX_PATTERN_LENGTH", "MAX_STARS", "Pattern", "glob_match", "topic"]
+
+ENTITIES: Final = frozenset({"stream", "task", "checkpoint", "agent"})
+
+MAX_PATTERN_LENGTH: Final = 128
+"""Longer than any id that the tools make; bounds the work of one match together with MAX_STARS."""
+
+MAX_STARS: Final = 8
+"""A pattern with more stars than this is a typing error or an attack."""
+
+
+def topic(entity: str, identifier: str) -> str:
+    """Build the topic `entity:identifier`.
+
+    Raises InvalidArgumentError for an unknown entity or an empty identifier: an event without an address would
+    reach only those who subscribed to everything.
+    """
+    if entity not in ENTITIES:
+        raise InvalidArgumentError(f"unknown topic entity {entity!r}", field="entity")
+    if not identifier:
+        raise InvalidArgumentError(f"a {entity} topic needs an id", field=f"{entity}Id")
+    return f"{entity}:{identifier}"
+
+
+def glob_match(pattern: str, text: str) -> bool:
+    """Tell whether `text` matches: `*` is any run of characters, `?` exactly one, all else stands for itself.
+
+    Greedy with one step back: at most len(pattern) * len(text) character comparisons, whatever the pattern.
+    """
+    p = t = 0
+    star, resume = -1, 0
+    while t < len(text):
+        if p < len(pattern) and pattern[p] == "*":
+            star, resume = p, t
+            p += 1
+        elif p < len(pattern) and pattern[p] in ("?", text[t]):
+            p += 1
+            t += 1
+        elif star >= 0:
+            resume += 1
+            p, t = star + 1, resume
+        else:
+            return False
+    return pattern[p:].strip("*") == ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A valid subscription pattern. Compared and hashed by its text."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Pattern:
+        """Check `text` against the grammar; raise InvalidPatternError that says which rule it breaks."""
+        if problem := _problem(text):
+            raise InvalidPatternError(f"Invalid topic pattern: {text[:MAX_PATTERN_LENGTH]!r}: {problem}", field="topics")
+        return cls(text)
+
+    @property
+    def is_exact(self) -> bool:
+        """True when the pattern holds no wildcard, and so names one topic."""
+        return "*" not in self.text and "?" not in self.text
+
+    @property
+    def entity_of_all(self) -> str | None:
+        """The entity, when the pattern is `entity:*`; else None."""
+        entity, _, rest = self.text.partition(":")
+        return entity if rest == "*" and entity in ENTITIES else None
+
+    def matches(self, topic: str) -> bool:
+        """Tell whether the topic matches this pattern."""
+        return self.text == "*" or glob_match(self.text, topic)
+
+
+def _problem(text: str) -> str | None:
+    """Say which rule of the grammar `text` breaks, or None."""
+    if text == "*":
+        return None
+    if len(text) > MAX_PATTERN_LENGTH:
+        return f"longer than {MAX_PATTERN_LENGTH} characters"
+    if text.count("*") > MAX_STARS:
+        return f"more than {MAX_STARS} stars"
+    if not text.isprintable():
+        return "control characters"
+    entity, colon, identifier = text.partition(":")
+    if not colon or not identifier or not entity:
+        return "expected '*' or 'entity:id'"
+    if entity not in ENTITIES and "*" not in entity and "?" not in entity:
+        return f"unknown entity {entity!r}; known are {', '.join(sorted(ENTITIES))}"
+    return None
