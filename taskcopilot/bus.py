@@ -1,0 +1,58 @@
+"""The event bus: a blinker signal in a private namespace that carries committed events.
+
+Normally the hub is its only receiver. blinker calls receivers in no stated order, lets one that raises keep the
+others from hearing, and forgets receivers that nobody else refers to; here they are guarded and kept.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from blinker import Namespace
+
+from taskcopilot.events import Event
+
+__all__ = ["Bus", "Receiver", "Subscription"]
+
+_log: Final = logging.getLogger(__name__)
+
+Receiver = Callable[[Sequence[Event]], None]
+"""Gets each batch of committed events in seq order, on the event loop; must not block."""
+
+
+class Subscription:
+    """A receiver's place on the bus; `close` ends it."""
+
+    def __init__(self, bus: Bus, handler: Callable[..., None]) -> None:
+        self._bus = bus
+        self._handler = handler
+
+    def close(self) -> None:
+        """Stop receiving; idempotent."""
+        self._bus.signal.disconnect(self._handler)
+
+
+class Bus:
+    """Publishes batches of committed events to its receivers. Used from the event loop only."""
+
+    def __init__(self) -> None:
+        self.signal = Namespace().signal("committed", doc="Events that were committed, in seq order.")
+
+    def subscribe(self, receiver: Receiver) -> Subscription:
+        """Call `receiver` with every batch from now on; one that raises is logged and stays subscribed."""
+
+        def guarded(_sender: Bus, *, events: Sequence[Event]) -> None:
+            try:
+                receiver(events)
+            except Exception:
+                _log.exception("a bus receiver failed on events %d to %d", events[0].seq, events[-1].seq)
+
+        self.signal.connect(guarded, sender=self, weak=False)
+        return Subscription(self, guarded)
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Hand the events to every receiver before returning. For the recorder only: events come committed, in order."""
+        if events:
+            self.signal.send(self, events=events)

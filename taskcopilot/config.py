@@ -1,0 +1,145 @@
+"""The settings: one table of name, environment variables, default and help, read by the commands and by the docs.
+
+A flag wins over `TASKCOPILOT_<NAME>`, that over the original's variables, and those over the default.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from taskcopilot.errors import InvalidArgumentError
+from taskcopilot.workspace import Workspace
+
+__all__ = ["TABLE", "Setting", "Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table. `also` are the original's environment variables."""
+
+    name: str
+    parse: Callable[[str], Any]
+    default: Any
+    help: str
+    also: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+
+    @property
+    def flag(self) -> str:
+        """The name as a command line option."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """The name as an environment variable."""
+        return "TASKCOPILOT_" + self.name.upper()
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:  # noqa: PLR2004 - the range of TCP ports
+        raise ValueError("expected a port from 0 to 65535")
+    return port
+
+
+def _count(text: str) -> int:
+    if (count := int(text)) < 1:
+        raise ValueError("expected a number above zero")
+    return count
+
+
+def _seconds(text: str) -> float:
+    if not 0 < (seconds := float(text)) < float("inf"):
+        raise ValueError("expected seconds above zero")
+    return seconds
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+TABLE: Final = (
+    Setting("db", Path, None, "database file; by default <base>/<workspace>/tasks.db under ~/.claude/tasks"),
+    Setting("base", Path, None, "directory that holds the workspaces", ("TASK_DB_PATH",)),
+    Setting("workspace", str, None, "workspace id; by default a hash of the working directory", ("WORKSPACE_ID",)),
+    Setting("host", str, "127.0.0.1", "address to listen on", ("HTTP_API_HOST",)),
+    Setting("port", _port, 9090, "port of HTTP and WebSocket; 0 picks a free one", ("HTTP_API_PORT",)),
+    Setting(
+        "log_level", str.lower, "info", "least severe level that is logged", ("LOG_LEVEL",),
+        ("debug", "info", "warning", "error"),
+    ),
+    Setting(
+        "durability", str.lower, "full", "full: every commit survives a power cut; normal: every crash", (),
+        ("full", "normal"),
+    ),
+    Setting("allow_origins", _list, (), "further origins that browsers may connect from, as a comma list"),
+    Setting("allow_hosts", _list, (), "further names that this server is reached by, as a comma list"),
+    Setting("ping_interval", _seconds, 30.0, "seconds between two pings to a client"),
+    Setting("max_patterns", _count, 50, "patterns that one client may subscribe to"),
+    Setting("max_message", _count, 65_536, "bytes of the largest WebSocket message that is accepted"),
+    Setting("max_body", _count, 1_048_576, "bytes of the largest HTTP body that is accepted"),
+    Setting("max_outstanding_events", _count, 1_000, "events that may wait for a slow client before it reads the log"),
+    Setting("max_outstanding_bytes", _count, 1_048_576, "bytes that may wait for a slow client before it reads the log"),
+    Setting("sweep_interval", _seconds, 30.0, "seconds between two looks for expired checkpoints"),
+)
+"""Every setting there is, in the order of the help."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The values in force. Fields are the names of TABLE."""
+
+    db: Path | None
+    base: Path | None
+    workspace: str | None
+    host: str
+    port: int
+    log_level: str
+    durability: str
+    allow_origins: tuple[str, ...]
+    allow_hosts: tuple[str, ...]
+    ping_interval: float
+    max_patterns: int
+    max_message: int
+    max_body: int
+    max_outstanding_events: int
+    max_outstanding_bytes: int
+    sweep_interval: float
+
+    @classmethod
+    def load(cls, flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Settings:
+        """Combine flags (None means: not given) with the environment.
+
+        Raises InvalidArgumentError that names the variable or flag whose value cannot be used.
+        """
+        env = os.environ if environ is None else environ
+        return cls(**{setting.name: _value(setting, flags.get(setting.name), env) for setting in TABLE})
+
+    def resolve_workspace(self, directory: Path | None = None) -> Workspace:
+        """Return the workspace that these settings name, seen from a working directory."""
+        if self.db is not None:
+            return Workspace.at(self.db, self.workspace)
+        return Workspace.of(directory or Path.cwd(), self.base, self.workspace)
+
+
+def _value(setting: Setting, flag: Any, env: Mapping[str, str]) -> Any:
+    if flag is not None:
+        return _parse(setting, flag, setting.flag) if isinstance(flag, str) else flag
+    for variable in (setting.variable, *setting.also):
+        if text := env.get(variable, "").strip():
+            return _parse(setting, text, variable)
+    return setting.default
+
+
+def _parse(setting: Setting, text: str, source: str) -> Any:
+    try:
+        value = setting.parse(text)
+    except ValueError as error:
+        raise InvalidArgumentError(f"{source}={text!r}: {error}", field=source) from error
+    if setting.choices and value not in setting.choices:
+        raise InvalidArgumentError(f"{source}={text!r}: expected one of {', '.join(setting.choices)}", field=source)
+    return value

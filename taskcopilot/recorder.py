@@ -1,0 +1,206 @@
+"""The only writer: runs units of work, commits them with their events, and publishes in seq order.
+
+Units that wait while a commit is in flight share the next one (group commit). Each runs in a savepoint of its own, so
+one that fails fails alone. Commit and publication belong to the recorder's own task: a caller that is cancelled stops
+waiting, and nothing else changes (when callers did this work themselves, 10 % of cancelled ones left rows that
+were committed and never published).
+
+Other processes commit to the same log. Before our events go out, what they committed in between is read from the log and
+published first; the follower does the same while we are idle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from taskcopilot.bus import Bus
+from taskcopilot.errors import StoreError
+from taskcopilot.events import Event
+from taskcopilot.store import event_log
+from taskcopilot.store.database import Database
+from taskcopilot.store.faults import translate
+from taskcopilot.store.transaction import Surroundings, Tx
+
+__all__ = ["Recorder", "Unit"]
+
+_log: Final = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Unit = Callable[[Tx], T]
+"""A unit of work: runs on the writer's thread inside one transaction; all of it happens or nothing."""
+
+MAX_GROUP: Final = 64
+"""Units in one commit: enough to hide the sync behind many callers, few enough to keep one commit short."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A unit on its way: who waits for it, and what came of it."""
+
+    unit: Unit[Any]
+    done: asyncio.Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Recorder:
+    """Records units of work in the database and publishes their events. One per process and database."""
+
+    def __init__(self, database: Database, bus: Bus) -> None:
+        self._database = database
+        self._bus = bus
+        self._queue: deque[_Waiting] = deque()
+        self._wake = asyncio.Event()
+        self._publishing = asyncio.Lock()
+        self._closed = False
+        self.epoch = ""
+        self.head = 0
+        """The newest event that was published here; everything up to it was handed to the bus."""
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Recorder]:
+        """Start at the head of the log; on leaving, finish the units that were accepted."""
+        state = await self._database.log_state()
+        self.epoch, self.head = state.epoch, state.head
+        task = asyncio.create_task(self._drain(), name="recorder")
+        try:
+            yield self
+        finally:
+            self._closed = True
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            while self._queue:
+                await self._commit_next()
+
+    async def record(self, unit: Unit[T]) -> T:
+        """Run the unit, commit it, publish its events, and return its result.
+
+        The events were handed to the bus when this returns. Raises what the unit raises, and then nothing of it is kept;
+        StoreBusyError and StoreFullError likewise; OutcomeUnknownError when only a repetition can tell. Cancelling
+        the caller does not stop the unit.
+        """
+        if self._closed:
+            raise StoreError("the recorder is closed; nothing was changed")
+        waiting = _Waiting(unit, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._wake.set()
+        return await asyncio.shield(waiting.done)  # type: ignore[no-any-return]
+
+    async def catch_up(self) -> None:
+        """Publish what other processes committed since the last look. Called by the follower."""
+        async with self._publishing:
+            await self._fill(None)
+
+    async def _drain(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._queue:
+                await _to_the_end(self._commit_next())
+
+    async def _commit_next(self) -> None:
+        """Commit the next group of units, publish, and only then tell the callers."""
+        group = [self._queue.popleft() for _ in range(min(MAX_GROUP, len(self._queue)))]
+        try:
+            events = await self._database.write(_commit, self._database.surroundings, group)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the callers must hear of it
+            _fail(group, error)
+            return
+        await self._publish_own(events)
+        _tell(group)
+
+    async def _publish_own(self, events: Sequence[Event]) -> None:
+        """Publish our events in order. If the log before them cannot be read now, the follower publishes it all later."""
+        if not events:
+            return
+        async with self._publishing:
+            try:
+                if events[0].seq > self.head + 1:
+                    await self._fill(events[0].seq - 1)
+            except Exception:
+                _log.exception("cannot read the log before event %d; it is delivered later", events[0].seq)
+                return
+            self._publish(events)
+
+    async def _fill(self, up_to: int | None) -> None:
+        """Publish from the log, page by page, up to a number or to its present head."""
+        while up_to is None or self.head < up_to:
+            limit = event_log.PAGE if up_to is None else min(event_log.PAGE, up_to - self.head)
+            _, page = await self._database.read_log(self.head, limit)
+            self._publish(page)
+            if len(page) < limit:
+                return
+
+    def _publish(self, events: Sequence[Event]) -> None:
+        fresh = [event for event in events if event.seq > self.head]
+        if fresh:
+            self.head = fresh[-1].seq
+            self._bus.publish(fresh)
+
+
+async def _to_the_end(work: Any) -> None:
+    """Finish the work even when we are cancelled meanwhile; the cancellation comes afterwards."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
+
+
+def _commit(connection: sqlite3.Connection, surroundings: Surroundings, group: list[_Waiting]) -> list[Event]:
+    """Run the group in one transaction, on the writer's thread. Raises only when the whole group failed."""
+    committing = False
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        events = [event for waiting in group for event in _run(connection, surroundings, waiting)]
+        committing = True
+        connection.execute("COMMIT")
+    except BaseException as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise translate(error, committing=committing) from error
+    return events
+
+
+def _run(connection: sqlite3.Connection, surroundings: Surroundings, waiting: _Waiting) -> list[Event]:
+    """Run one unit in its savepoint; an error of its own is kept for its caller and undoes only this unit."""
+    connection.execute("SAVEPOINT unit")
+    tx = Tx(connection, surroundings)
+    try:
+        waiting.result = waiting.unit(tx)
+        events = event_log.append(connection, tx.at, tx.emitted)
+    except Exception as error:
+        if not connection.in_transaction:
+            raise  # SQLite gave up the whole transaction (disk full, I/O error): so does the group
+        waiting.error = translate(error)
+        connection.execute("ROLLBACK TO unit")
+        events = []
+    connection.execute("RELEASE unit")
+    return events
+
+
+def _tell(group: Sequence[_Waiting]) -> None:
+    for waiting in group:
+        if waiting.done.cancelled():
+            continue
+        if waiting.error is not None:
+            waiting.done.set_exception(waiting.error)
+            waiting.done.exception()  # a caller that went away does not turn this into a warning
+        else:
+            waiting.done.set_result(waiting.result)
+
+
+def _fail(group: Sequence[_Waiting], error: BaseException) -> None:
+    for waiting in group:
+        waiting.error = error
+    _tell(group)

@@ -1,0 +1,73 @@
+"""One SQLite connection on a thread of its own: the only place that reaches into aiosqlite.
+
+aiosqlite has no public call that runs a whole function on its thread, and statement by statement is twelve times
+slower (840 us against 70 us a unit, measured). Its thread is no daemon: a connection that is not closed keeps the
+process alive, so whoever opens one closes it on every path.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import quote
+
+import aiosqlite
+
+__all__ = ["BUSY_TIMEOUT_MS", "Connection"]
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_MS: Final = 5_000
+"""How long a statement waits for another process's lock before it is told that the database is busy."""
+
+_STATEMENT_CACHE: Final = 512
+
+
+class Connection:
+    """Runs functions on the connection's thread, one after the other, in the order of the calls."""
+
+    def __init__(self, inner: aiosqlite.Connection) -> None:
+        self._inner = inner
+
+    @classmethod
+    async def open(cls, path: Path, *, read_only: bool, synchronous: str = "FULL") -> Connection:
+        """Open the file; raises sqlite3.Error. A read-only connection never creates it and never checkpoints."""
+        mode = "ro" if read_only else "rwc"
+        inner = await aiosqlite.connect(
+            f"file:{quote(str(path))}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            cached_statements=_STATEMENT_CACHE,
+            timeout=BUSY_TIMEOUT_MS / 1000,
+        )
+        connection = cls(inner)
+        try:
+            await connection.run(_configure, read_only, synchronous)
+        except BaseException:
+            await inner.close()
+            raise
+        return connection
+
+    async def run(self, function: Callable[..., T], *arguments: object) -> T:
+        """Run `function(connection, *arguments)` on the thread and return its result or raise its error.
+
+        Cancelling the caller does not stop the function: it runs to its end and its result is dropped.
+        """
+        return await self._inner._execute(function, self._inner._conn, *arguments)  # type: ignore[no-any-return]  # noqa: SLF001
+
+    async def close(self) -> None:
+        """Close the connection and end its thread; idempotent."""
+        await self._inner.close()
+
+
+def _configure(connection: sqlite3.Connection, read_only: bool, synchronous: str) -> None:
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA foreign_keys = ON")
+    if read_only:
+        connection.execute("PRAGMA query_only = ON")
+        return
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")

@@ -1,0 +1,166 @@
+"""Who owns the connections: one writer, a few readers, and the background checkpoint.
+
+Only the recorder uses the writer. Readers see snapshots and never wait for the writer (WAL).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from taskcopilot.clock import Clock
+from taskcopilot.errors import StoreCorruptError, StoreError
+from taskcopilot.store import event_log
+from taskcopilot.store.connection import Connection
+from taskcopilot.store.event_log import LogState
+from taskcopilot.store.faults import translate
+from taskcopilot.store.lock import WriteLock
+from taskcopilot.store.migrations import migrate
+from taskcopilot.store.transaction import ReadTx, Surroundings
+from taskcopilot.workspace import Workspace
+
+__all__ = ["Database"]
+
+T = TypeVar("T")
+
+_READERS: Final = 2
+"""Reads are short; two threads keep a long page of replay from delaying a lookup."""
+
+_SYNCHRONOUS: Final = {"full": "FULL", "normal": "NORMAL"}
+
+
+class Database:
+    """An open database file. Use `Database.open` as an async context manager: it closes on every path."""
+
+    def __init__(self, workspace: Workspace, clock: Clock) -> None:
+        self.workspace = workspace
+        self.path = workspace.database
+        self.clock = clock
+        self.surroundings = Surroundings(clock, workspace)
+        self._lock: WriteLock
+        self._writer: Connection
+        self._readers: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(
+        cls, workspace: Workspace, clock: Clock, *, durability: str = "full", check: bool = False
+    ) -> AsyncIterator[Database]:
+        """Open and migrate the file, creating it (0600, in a directory of 0700) when it is not there.
+
+        `durability`: `full` syncs every commit; `normal` may lose the last seconds in a power cut, never in a crash.
+        `check`: look for damage first, which reads the whole file. Raises StoreCorruptError when the file is damaged
+        or no database, StoreError when it cannot be opened; the file is left as it was.
+        """
+        database = cls(workspace, clock)
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                await database._open(stack, _SYNCHRONOUS[durability], check)
+            except sqlite3.Error as error:
+                raise translate(error) from error
+            except OSError as error:
+                raise StoreError(f"cannot open {database.path}: {error.strerror}") from error
+            yield database
+
+    async def _open(self, stack: contextlib.AsyncExitStack, synchronous: str, check: bool) -> None:
+        await asyncio.to_thread(_prepare, self.path)
+        self._lock = WriteLock(self.path.with_name(self.path.name + ".lock"))
+        stack.callback(self._lock.close)
+        self._writer = await Connection.open(self.path, read_only=False, synchronous=synchronous)
+        stack.push_async_callback(self._close_writer)
+        await self._writer.run(self._initialise, check)
+        for _ in range(_READERS):
+            reader = await Connection.open(self.path, read_only=True)
+            stack.push_async_callback(reader.close)
+            self._readers.put_nowait(reader)
+
+    @property
+    def wal_path(self) -> Path:
+        """The write-ahead log: its metadata change when anybody commits."""
+        return self.path.with_name(self.path.name + "-wal")
+
+    async def write(self, function: Callable[..., T], *arguments: object) -> T:
+        """Run a function on the writer's thread under the write lock. For the recorder only."""
+
+        def locked(connection: sqlite3.Connection) -> T:
+            with self._lock.writing():
+                return function(connection, *arguments)
+
+        return await self._writer.run(locked)
+
+    async def read(self, unit: Callable[[ReadTx], T]) -> T:
+        """Run a reading unit on one consistent snapshot; raises the unit's errors, and StoreError for the database's."""
+        return await self._on_reader(_read_unit, self.surroundings, unit)
+
+    async def log_state(self) -> LogState:
+        """Return the state of the event log."""
+        return await self._on_reader(event_log.state)
+
+    async def read_log(self, after: int, limit: int = event_log.PAGE) -> tuple[LogState, list[event_log.Event]]:
+        """Return the state of the log and a page of events after `after`, of one snapshot."""
+        return await self._on_reader(_read_log, after, limit)
+
+    async def checkpoint(self) -> bool:
+        """Move the WAL into the database file; False when a writer was at work and it has to wait."""
+        return await self._writer.run(self._checkpoint)
+
+    async def _on_reader(self, function: Callable[..., T], *arguments: object) -> T:
+        reader = await self._readers.get()
+        try:
+            return await reader.run(function, *arguments)
+        except sqlite3.Error as error:
+            raise translate(error) from error
+        finally:
+            self._readers.put_nowait(reader)
+
+    def _initialise(self, connection: sqlite3.Connection, check: bool) -> None:
+        with self._lock.writing():
+            if check:
+                _refuse_damaged(connection)
+            migrate(connection, self.clock)
+            event_log.create(connection, self.clock.new_id())
+
+    def _checkpoint(self, connection: sqlite3.Connection) -> bool:
+        with self._lock.checkpointing() as alone:
+            if alone:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return alone
+
+    async def _close_writer(self) -> None:
+        """Close under the lock that suits: the last connection's close is a checkpoint too."""
+        with contextlib.suppress(sqlite3.Error):
+            await self._writer.run(self._checkpoint)
+        await self._writer.close()
+
+
+def _read_unit(connection: sqlite3.Connection, surroundings: Surroundings, unit: Callable[[ReadTx], Any]) -> Any:
+    connection.execute("BEGIN")
+    try:
+        return unit(ReadTx(connection, surroundings))
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def _read_log(connection: sqlite3.Connection, after: int, limit: int) -> tuple[LogState, list[event_log.Event]]:
+    connection.execute("BEGIN")
+    try:
+        return event_log.state(connection), event_log.read_page(connection, after, limit)
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def _prepare(path: Path) -> None:
+    """Make the directory and the file for their owner only, before SQLite would make them for everybody."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def _refuse_damaged(connection: sqlite3.Connection) -> None:
+    problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if problem != "ok":
+        raise StoreCorruptError(f"the database file is damaged: {problem}")

@@ -1,0 +1,65 @@
+"""The event log: appended to inside the units' transaction, read by everybody else.
+
+`log_state` is one row. `head` is the number given out last; because it is updated under the write lock, the order of
+numbers is the order of commits, on SQLite and on PostgreSQL alike. `pruned_to` is the last number that retention
+removed: events up to it are gone.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from taskcopilot.events import Event
+from taskcopilot.store.transaction import Emitted
+
+__all__ = ["PAGE", "LogState", "append", "create", "read_page", "state"]
+
+PAGE: Final = 500
+"""Rows a reading transaction takes at once: a long reader keeps the WAL from being reset (91 MiB, measured)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """The log at one moment: its epoch, the newest number, and the newest number that is gone."""
+
+    epoch: str
+    head: int
+    pruned_to: int
+
+
+def create(connection: sqlite3.Connection, epoch: str) -> None:
+    """Give a new log its epoch; a log that has one keeps it."""
+    connection.execute(
+        "INSERT INTO log_state (id, epoch, head, pruned_to) VALUES (1, ?, 0, 0) ON CONFLICT (id) DO NOTHING", (epoch,)
+    )
+
+
+def state(connection: sqlite3.Connection) -> LogState:
+    """Return the state of the log in the connection's snapshot."""
+    epoch, head, pruned_to = connection.execute("SELECT epoch, head, pruned_to FROM log_state WHERE id = 1").fetchone()
+    return LogState(epoch, head, pruned_to)
+
+
+def append(connection: sqlite3.Connection, at: str, emitted: Sequence[Emitted]) -> list[Event]:
+    """Number the events and write them, inside the caller's transaction; return them as they will be delivered."""
+    if not emitted:
+        return []
+    bump = connection.execute("UPDATE log_state SET head = head + ? WHERE id = 1 RETURNING head", (len(emitted),))
+    first = bump.fetchone()[0] - len(emitted) + 1
+    events = [Event(seq, at, topic, kind, data) for seq, (topic, kind, data) in enumerate(emitted, first)]
+    connection.executemany(
+        "INSERT INTO events (seq, at, topic, type, data) VALUES (?, ?, ?, ?, ?)",
+        [(event.seq, event.at, event.topic, event.type, event.data.decode()) for event in events],
+    )
+    return events
+
+
+def read_page(connection: sqlite3.Connection, after: int, limit: int = PAGE) -> list[Event]:
+    """Return up to `limit` events after the number `after`, oldest first."""
+    rows = connection.execute(
+        "SELECT seq, at, topic, type, data FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
+    )
+    return [Event(row[0], row[1], row[2], row[3], row[4].encode()) for row in rows]

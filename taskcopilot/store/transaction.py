@@ -1,0 +1,74 @@
+"""What a unit of work sees of the database: a snapshot to read, and, when it writes, events to emit."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from taskcopilot.clock import Clock, iso
+from taskcopilot.events import Payload
+from taskcopilot.workspace import Workspace
+
+__all__ = ["Emitted", "ReadTx", "Surroundings", "Tx"]
+
+Emitted = tuple[str, str, bytes]
+"""(topic, type, payload as JSON): an event that has no number yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a unit may know of the world outside the database."""
+
+    clock: Clock
+    workspace: Workspace
+
+
+class ReadTx:
+    """One consistent snapshot. Lives on a connection's thread, for the length of one unit; never keep it."""
+
+    def __init__(self, connection: sqlite3.Connection, surroundings: Surroundings) -> None:
+        self._connection = connection
+        self._clock = surroundings.clock
+        self.workspace = surroundings.workspace
+        self.now = surroundings.clock.now()
+        """The moment of the unit: every row and event of it carries the same."""
+        self.at = iso(self.now)
+
+    def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """Return all rows."""
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def one(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Row | None:
+        """Return the first row, or None."""
+        return self._connection.execute(sql, parameters).fetchone()  # type: ignore[no-any-return]
+
+    def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """Return the first column of the first row, or None."""
+        row = self._connection.execute(sql, parameters).fetchone()
+        return None if row is None else row[0]
+
+
+class Tx(ReadTx):
+    """A unit of work that writes. All of it is committed, with its events, or nothing is."""
+
+    def __init__(self, connection: sqlite3.Connection, surroundings: Surroundings) -> None:
+        super().__init__(connection, surroundings)
+        self.emitted: list[Emitted] = []
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run a statement and return the number of rows that it changed."""
+        return self._connection.execute(sql, parameters).rowcount
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run a statement once per row of parameters."""
+        self._connection.executemany(sql, rows)
+
+    def new_id(self, prefix: str = "") -> str:
+        """Return a fresh id such as `TASK-<uuid4>`; a bare UUID without a prefix."""
+        return f"{prefix}-{self._clock.new_id()}" if prefix else self._clock.new_id()
+
+    def emit(self, payload: Payload) -> None:
+        """Declare an event. It gets its number when the unit commits, and is delivered only then."""
+        self.emitted.append((payload.topic(), payload.type, payload.encode()))

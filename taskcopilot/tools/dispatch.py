@@ -1,0 +1,92 @@
+"""Runs tool calls: validates the arguments, keeps the idempotency promise, and picks the reader or the recorder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from pydantic.alias_generators import to_camel
+
+from taskcopilot.errors import IdempotencyConflictError, InvalidArgumentError
+from taskcopilot.recorder import Recorder
+from taskcopilot.store import idempotency
+from taskcopilot.store.database import Database
+from taskcopilot.store.transaction import Tx
+from taskcopilot.tools.fields import WriteInput
+from taskcopilot.tools.registry import Registry, Tool
+
+__all__ = ["Toolbox", "parse"]
+
+_UNKNOWN: Final = "extra_forbidden"
+
+
+class Toolbox:
+    """The tools of a running bridge. May be called from the event loop by any number of tasks at once."""
+
+    def __init__(self, registry: Registry, database: Database, recorder: Recorder) -> None:
+        self.registry = registry
+        self._database = database
+        self._recorder = recorder
+
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> BaseModel:
+        """Run a tool and return its answer; its events were handed to every live client by then.
+
+        Raises NotFoundError for an unknown tool, InvalidArgumentError naming the field, and what the tool raises; then
+        nothing was changed.
+        """
+        tool = self.registry[name]
+        call = parse(tool.input, arguments)
+        if not tool.writes:
+            return await self._database.read(partial(_read, tool, call))
+        return await self._recorder.record(partial(_write, tool, call))
+
+
+def parse(model: type[BaseModel], arguments: Mapping[str, Any]) -> BaseModel:
+    """Build the input model; raise InvalidArgumentError that names the first field at fault and lists the others."""
+    if not isinstance(arguments, Mapping):
+        raise InvalidArgumentError("the arguments must be a JSON object", field="arguments")
+    try:
+        return model.model_validate(arguments)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        raise InvalidArgumentError("; ".join(map(_describe, problems)), field=_path(problems[0]["loc"])) from None
+
+
+def _describe(problem: Any) -> str:
+    reason = "unknown field" if problem["type"] == _UNKNOWN else problem["msg"]
+    return f"{_path(problem['loc'])}: {reason}"
+
+
+def _path(location: Sequence[int | str]) -> str:
+    return ".".join(part if isinstance(part, str) and "_" not in part else to_camel(str(part)) for part in location)
+
+
+def _read(tool: Tool, call: BaseModel, tx: Any) -> BaseModel:
+    return tool.run(tx, call)
+
+
+def _write(tool: Tool, call: BaseModel, tx: Tx) -> BaseModel:
+    """Run a tool that writes, unless its key was used before: then answer what it answered then."""
+    key = call.idempotency_key if isinstance(call, WriteInput) else None
+    if key is None:
+        return tool.run(tx, call)
+    arguments_hash = _hash(call)
+    known = idempotency.find(tx, key)
+    if known is not None:
+        if (known.tool, known.arguments_hash) != (tool.name, arguments_hash):
+            raise IdempotencyConflictError(
+                f"idempotencyKey {key!r} was used for another call of {known.tool}", field="idempotencyKey"
+            )
+        return tool.output.model_validate_json(known.result, by_alias=True)
+    answer = tool.run(tx, call)
+    idempotency.remember(tx, key, idempotency.Remembered(tool.name, arguments_hash, answer.model_dump_json()))
+    return answer
+
+
+def _hash(call: BaseModel) -> str:
+    arguments = call.model_dump(exclude={"idempotency_key"}, by_alias=True, exclude_unset=True)
+    return hashlib.sha256(orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)).hexdigest()
