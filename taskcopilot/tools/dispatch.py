@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import orjson
 from pydantic import BaseModel, ValidationError
-from pydantic.alias_generators import to_camel
 
 from taskcopilot.errors import IdempotencyConflictError, InvalidArgumentError
 from taskcopilot.recorder import Recorder
@@ -62,7 +61,7 @@ def _describe(problem: Any) -> str:
 
 
 def _path(location: Sequence[int | str]) -> str:
-    return ".".join(part if isinstance(part, str) and "_" not in part else to_camel(str(part)) for part in location)
+    return ".".join(map(str, location))
 
 
 def _read(tool: Tool, call: BaseModel, tx: Any) -> BaseModel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from pydantic import Field
 
@@ -26,10 +26,12 @@ from taskcopilot.tools.fields import (
     ToolOutput,
     WriteInput,
 )
+from taskcopilot.tools.registry import Tool
 from taskcopilot.tools.stream_events import report_progress
 from taskcopilot.tools.stream_rules import cycle_through, dependencies_of, refuse_bad_stream_metadata
 
 __all__ = [
+    "TOOLS",
     "TaskCreate",
     "TaskCreated",
     "TaskDetails",
@@ -281,3 +283,10 @@ def require_task(tx: ReadTx, task_id: str, field: str = "id") -> Task:
     if task is None:
         raise NotFoundError(f"Task not found: {task_id}", field=field)
     return task
+
+
+TOOLS: Final = (
+    Tool(name="task_create", input=TaskCreate, output=TaskCreated, run=task_create, writes=True),
+    Tool(name="task_get", input=TaskGet, output=TaskDetails, run=task_get),
+    Tool(name="task_list", input=TaskList, output=TaskItems, run=task_list),
+)
