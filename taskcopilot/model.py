@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -23,7 +23,7 @@ Omittable = Annotated[T | None, Field(default=None, exclude_if=_is_none)]
 class WireModel(BaseModel):
     """Fields are snake_case here and camelCase on the wire; a wrong type or an unknown field is an error."""
 
-    model_config: Final = ConfigDict(
+    model_config = ConfigDict(
         alias_generator=to_camel,
         validate_by_name=True,
         validate_by_alias=True,

@@ -93,7 +93,7 @@ class Recorder:
         waiting = _Waiting(unit, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._wake.set()
-        return await asyncio.shield(waiting.done)  # type: ignore[no-any-return]
+        return await asyncio.shield(waiting.done)
 
     async def catch_up(self) -> None:
         """Publish what other processes committed since the last look. Called by the follower."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import aiosqlite
@@ -55,7 +55,8 @@ class Connection:
 
         Cancelling the caller does not stop the function: it runs to its end and its result is dropped.
         """
-        return await self._inner._execute(function, self._inner._conn, *arguments)  # type: ignore[no-any-return]  # noqa: SLF001
+        execute: Any = self._inner._execute  # noqa: SLF001
+        return await execute(function, self._inner._conn, *arguments)  # type: ignore[no-any-return]  # noqa: SLF001
 
     async def close(self) -> None:
         """Close the connection and end its thread; idempotent."""

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 from taskcopilot.clock import Clock
 from taskcopilot.errors import StoreCorruptError, StoreError
+from taskcopilot.events import Event
 from taskcopilot.store import event_log
 from taskcopilot.store.connection import Connection
 from taskcopilot.store.event_log import LogState
@@ -101,7 +102,7 @@ class Database:
         """Return the state of the event log."""
         return await self._on_reader(event_log.state)
 
-    async def read_log(self, after: int, limit: int = event_log.PAGE) -> tuple[LogState, list[event_log.Event]]:
+    async def read_log(self, after: int, limit: int = event_log.PAGE) -> tuple[LogState, list[Event]]:
         """Return the state of the log and a page of events after `after`, of one snapshot."""
         return await self._on_reader(_read_log, after, limit)
 
@@ -146,7 +147,7 @@ def _read_unit(connection: sqlite3.Connection, surroundings: Surroundings, unit:
         connection.execute("ROLLBACK")
 
 
-def _read_log(connection: sqlite3.Connection, after: int, limit: int) -> tuple[LogState, list[event_log.Event]]:
+def _read_log(connection: sqlite3.Connection, after: int, limit: int) -> tuple[LogState, list[Event]]:
     connection.execute("BEGIN")
     try:
         return event_log.state(connection), event_log.read_page(connection, after, limit)

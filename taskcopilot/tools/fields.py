@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, RootModel, StringConstraints
 
@@ -48,7 +48,7 @@ CheckpointTrigger = Literal["auto_status", "auto_subtask", "manual", "error", "a
 class ToolInput(WireModel):
     """The arguments of a tool: exactly the names of the contract, nothing else."""
 
-    model_config: Final = ConfigDict(validate_by_name=False)
+    model_config = ConfigDict(validate_by_name=False)
 
 
 class WriteInput(ToolInput):
@@ -67,4 +67,4 @@ class ToolOutput(WireModel):
 class ToolList(RootModel[list[T]], Generic[T]):
     """The answer of a tool that lists: a bare JSON array."""
 
-    model_config: Final = ConfigDict(frozen=True, serialize_by_alias=True)
+    model_config = ConfigDict(frozen=True, serialize_by_alias=True)

@@ -1,0 +1,224 @@
+"""The wire messages of `/ws`, as values: reading what a client says, writing what the server says.
+
+Normative text: docs/protocol.md. Nothing here knows of sockets or of other clients.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Any, Final
+
+import orjson
+
+from taskcopilot.bridge.cursor import Cursor, Gap
+from taskcopilot.errors import InvalidArgumentError
+from taskcopilot.events import Event
+
+__all__ = [
+    "ABSENT",
+    "CloseCode",
+    "ErrorCode",
+    "Ping",
+    "Pong",
+    "ProtocolError",
+    "Request",
+    "Subscribe",
+    "Unsubscribe",
+    "encode_error",
+    "encode_event",
+    "encode_ping",
+    "encode_pong",
+    "encode_subscribed",
+    "parse",
+]
+
+
+class ErrorCode(StrEnum):
+    """What a client did wrong; the triggers are in the table of docs/protocol.md."""
+
+    INVALID_MESSAGE = "WS_INVALID_MESSAGE"
+    UNKNOWN_TYPE = "WS_UNKNOWN_TYPE"
+    INVALID_TOPIC = "WS_INVALID_TOPIC"
+    SUBSCRIPTION_LIMIT = "WS_SUBSCRIPTION_LIMIT"
+    NOT_SUBSCRIBED = "WS_NOT_SUBSCRIBED"
+
+
+class CloseCode(IntEnum):
+    """Why the server ends a connection. Codes from 4000 to 4499 say: come back."""
+
+    GOING_AWAY = 1001
+    NOT_HEARD = 4408
+
+
+ABSENT: Final = object()
+"""The id of a request that carried none: null is an id like any other."""
+
+
+class ProtocolError(Exception):
+    """A message that cannot be granted; becomes an `error` message, and the connection stays open."""
+
+    def __init__(self, code: ErrorCode, message: str, *, request_id: Any = ABSENT, field: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.request_id = request_id
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """A wish for events; `topics` are as the client wrote them, not yet checked against the grammar."""
+
+    request_id: Any
+    topics: list[str]
+    since: Cursor | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    """An end to that wish."""
+
+    request_id: Any
+    topics: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """The client asks for a pong."""
+
+    request_id: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The client answers our ping."""
+
+
+Request = Subscribe | Unsubscribe | Ping | Pong
+
+
+def parse(frame: str | bytes) -> Request:
+    """Read one message; raises ProtocolError with the code that the table assigns to its fault."""
+    try:
+        message = orjson.loads(frame)
+    except orjson.JSONDecodeError as error:
+        raise ProtocolError(ErrorCode.INVALID_MESSAGE, f"Invalid message format: {error}") from None
+    if message is None:
+        raise ProtocolError(ErrorCode.INVALID_MESSAGE, "Invalid message format: null")
+    if not isinstance(message, dict):
+        raise ProtocolError(ErrorCode.UNKNOWN_TYPE, "Unknown message type: undefined")
+    request_id = message.get("id", ABSENT)
+    match message.get("type"):
+        case "subscribe":
+            payload = _payload(message, request_id)
+            return Subscribe(request_id, _topics(payload, request_id), _since(payload, request_id))
+        case "unsubscribe":
+            return Unsubscribe(request_id, _topics(_payload(message, request_id), request_id))
+        case "ping":
+            return Ping(request_id)
+        case "pong":
+            return Pong()
+        case unknown:
+            shown = str(unknown)[:64] if "type" in message else "undefined"
+            raise ProtocolError(ErrorCode.UNKNOWN_TYPE, f"Unknown message type: {shown}", request_id=request_id)
+
+
+def _payload(message: dict[str, Any], request_id: Any) -> dict[str, Any]:
+    payload = message.get("payload")
+    if not isinstance(payload, dict):
+        raise ProtocolError(
+            ErrorCode.INVALID_MESSAGE,
+            "Invalid message format: payload must be an object",
+            request_id=request_id,
+            field="payload",
+        )
+    return payload
+
+
+def _topics(payload: dict[str, Any], request_id: Any) -> list[str]:
+    topics = payload.get("topics")
+    if not isinstance(topics, list) or not topics:
+        raise ProtocolError(
+            ErrorCode.INVALID_TOPIC, "Topics must be a non-empty array", request_id=request_id, field="topics"
+        )
+    for index, topic in enumerate(topics):
+        if not isinstance(topic, str):
+            raise ProtocolError(
+                ErrorCode.INVALID_MESSAGE,
+                "Invalid message format: a topic must be a string",
+                request_id=request_id,
+                field=f"topics.{index}",
+            )
+    return topics
+
+
+def _since(payload: dict[str, Any], request_id: Any) -> Cursor | None:
+    if (since := payload.get("since")) is None:
+        return None
+    try:
+        return Cursor.parse(since)
+    except InvalidArgumentError as error:
+        raise ProtocolError(
+            ErrorCode.INVALID_MESSAGE,
+            f"Invalid message format: {error.message}",
+            request_id=request_id,
+            field="since",
+        ) from None
+
+
+def encode_event(event: Event, *, replayed: bool = False) -> bytes:
+    """Return the envelope of an event, for the socket and for HTTP alike. The payload is spliced in, not encoded again."""
+    return b'{"type":"event","timestamp":"%b","seq":%d,%b"payload":{"topic":%b,"eventType":"%b","data":%b}}' % (
+        event.at.encode(),
+        event.seq,
+        b'"replayed":true,' if replayed else b"",
+        orjson.dumps(event.topic),
+        event.type.encode(),
+        event.data,
+    )
+
+
+def encode_subscribed(
+    request_id: Any,
+    at: str,
+    *,
+    topics: list[str],
+    active: int,
+    epoch: str,
+    head: int,
+    recovered: bool | None = None,
+    gap: Gap | None = None,
+) -> bytes:
+    """Return the answer to subscribe and to unsubscribe."""
+    payload: dict[str, Any] = {"topics": topics, "activeSubscriptions": active, "epoch": epoch, "seq": head}
+    if recovered is not None:
+        payload["recovered"] = recovered
+    if gap is not None:
+        payload["gap"] = gap.as_json()
+    return _encode("subscribed", request_id, at, payload)
+
+
+def encode_error(error: ProtocolError, at: str) -> bytes:
+    """Return the message that tells a client what it did wrong."""
+    payload = {"code": str(error.code), "message": error.message}
+    if error.field is not None:
+        payload["field"] = error.field
+    return _encode("error", error.request_id, at, payload)
+
+
+def encode_pong(request_id: Any, at: str) -> bytes:
+    """Return the answer to a client's ping."""
+    return _encode("pong", request_id, at, {})
+
+
+def encode_ping(at: str, seq: int) -> bytes:
+    """Return the keepalive; `seq` says up to where the client has everything that matches."""
+    return _encode("ping", ABSENT, at, {"seq": seq})
+
+
+def _encode(kind: str, request_id: Any, at: str, payload: dict[str, Any]) -> bytes:
+    head: dict[str, Any] = {"type": kind}
+    if request_id is not ABSENT:
+        head["id"] = request_id
+    return orjson.dumps(head | {"timestamp": at, "payload": payload})
