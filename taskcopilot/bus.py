@@ -46,13 +46,13 @@ class Bus:
         def guarded(_sender: Bus, *, events: Sequence[Event]) -> None:
             try:
                 receiver(events)
-            except Exception:
+            except Exception:  # noqa: BLE001
                 _log.exception("a bus receiver failed on events %d to %d", events[0].seq, events[-1].seq)
 
         self.signal.connect(guarded, sender=self, weak=False)
         return Subscription(self, guarded)
 
     def publish(self, events: Sequence[Event]) -> None:
-        """Hand the events to every receiver before returning. For the recorder only: events come committed, in order."""
+        """Hand the events to every receiver before returning. For the recorder only: committed events, in order."""
         if events:
             self.signal.send(self, events=events)

@@ -55,5 +55,5 @@ class SystemClock:
 
 
 def iso(moment: datetime) -> str:
-    """Format as the contract does: `YYYY-MM-DDTHH:MM:SS.mmmZ`, always three digits, so that text order is time order."""
+    """Format as `YYYY-MM-DDTHH:MM:SS.mmmZ`, always three digits, so that text order is time order."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"

@@ -69,11 +69,19 @@ TABLE: Final = (
     Setting("host", str, "127.0.0.1", "address to listen on", ("HTTP_API_HOST",)),
     Setting("port", _port, 9090, "port of HTTP and WebSocket; 0 picks a free one", ("HTTP_API_PORT",)),
     Setting(
-        "log_level", str.lower, "info", "least severe level that is logged", ("LOG_LEVEL",),
+        "log_level",
+        str.lower,
+        "info",
+        "least severe level that is logged",
+        ("LOG_LEVEL",),
         ("debug", "info", "warning", "error"),
     ),
     Setting(
-        "durability", str.lower, "full", "full: every commit survives a power cut; normal: every crash", (),
+        "durability",
+        str.lower,
+        "full",
+        "full: every commit survives a power cut; normal: every crash",
+        (),
         ("full", "normal"),
     ),
     Setting("allow_origins", _list, (), "further origins that browsers may connect from, as a comma list"),
@@ -83,7 +91,9 @@ TABLE: Final = (
     Setting("max_message", _count, 65_536, "bytes of the largest WebSocket message that is accepted"),
     Setting("max_body", _count, 1_048_576, "bytes of the largest HTTP body that is accepted"),
     Setting("max_outstanding_events", _count, 1_000, "events that may wait for a slow client before it reads the log"),
-    Setting("max_outstanding_bytes", _count, 1_048_576, "bytes that may wait for a slow client before it reads the log"),
+    Setting(
+        "max_outstanding_bytes", _count, 1_048_576, "bytes that may wait for a slow client before it reads the log"
+    ),
     Setting("sweep_interval", _seconds, 30.0, "seconds between two looks for expired checkpoints"),
 )
 """Every setting there is, in the order of the help."""

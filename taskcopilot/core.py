@@ -64,7 +64,7 @@ class Core:
 
 @contextlib.asynccontextmanager
 async def background(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
-    """Run a task beside the block; when the block ends it is cancelled and awaited, and its error, if any, is raised."""
+    """Run a task beside the block; at its end the task is cancelled and awaited, and its error, if any, raised."""
     task = asyncio.create_task(work, name=name)
     try:
         yield

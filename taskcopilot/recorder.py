@@ -5,8 +5,8 @@ one that fails fails alone. Commit and publication belong to the recorder's own 
 waiting, and nothing else changes (when callers did this work themselves, 10 % of cancelled ones left rows that
 were committed and never published).
 
-Other processes commit to the same log. Before our events go out, what they committed in between is read from the log and
-published first; the follower does the same while we are idle.
+Other processes commit to the same log. Before our events go out, what they committed in between is read from the log
+and published first; the follower does the same while we are idle.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from taskcopilot.bus import Bus
-from taskcopilot.errors import StoreError
+from taskcopilot.errors import BridgeError, StoreError
 from taskcopilot.events import Event
 from taskcopilot.store import event_log
 from taskcopilot.store.database import Database
@@ -84,9 +84,9 @@ class Recorder:
     async def record(self, unit: Unit[T]) -> T:
         """Run the unit, commit it, publish its events, and return its result.
 
-        The events were handed to the bus when this returns. Raises what the unit raises, and then nothing of it is kept;
-        StoreBusyError and StoreFullError likewise; OutcomeUnknownError when only a repetition can tell. Cancelling
-        the caller does not stop the unit.
+        The events were handed to the bus when this returns. Raises what the unit raises, and then nothing of it is
+        kept; StoreBusyError and StoreFullError likewise; OutcomeUnknownError when only a repetition can tell.
+        Cancelling the caller does not stop the unit.
         """
         if self._closed:
             raise StoreError("the recorder is closed; nothing was changed")
@@ -119,14 +119,14 @@ class Recorder:
         _tell(group)
 
     async def _publish_own(self, events: Sequence[Event]) -> None:
-        """Publish our events in order. If the log before them cannot be read now, the follower publishes it all later."""
+        """Publish our events in order. If the log before them cannot be read now, the follower does it later."""
         if not events:
             return
         async with self._publishing:
             try:
                 if events[0].seq > self.head + 1:
                     await self._fill(events[0].seq - 1)
-            except Exception:
+            except BridgeError:
                 _log.exception("cannot read the log before event %d; it is delivered later", events[0].seq)
                 return
             self._publish(events)

@@ -67,7 +67,9 @@ class Pattern:
     def parse(cls, text: str) -> Pattern:
         """Check `text` against the grammar; raise InvalidPatternError that says which rule it breaks."""
         if problem := _problem(text):
-            raise InvalidPatternError(f"Invalid topic pattern: {text[:MAX_PATTERN_LENGTH]!r}: {problem}", field="topics")
+            raise InvalidPatternError(
+                f"Invalid topic pattern: {text[:MAX_PATTERN_LENGTH]!r}: {problem}", field="topics"
+            )
         return cls(text)
 
     @property

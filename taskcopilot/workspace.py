@@ -1,7 +1,7 @@
 """Which tasks are ours: a workspace is one database file, shared by all processes that work on one project.
 
-The rules are the original's: `<base>/<workspace>/tasks.db`, where the base is `TASK_DB_PATH` or `~/.claude/tasks`, and the
-workspace `WORKSPACE_ID` or a hash of the working directory.
+The rules are the original's: `<base>/<workspace>/tasks.db`, where the base is `TASK_DB_PATH` or `~/.claude/tasks`, and
+the workspace `WORKSPACE_ID` or a hash of the working directory.
 """
 
 from __future__ import annotations

@@ -59,8 +59,8 @@ class Cursor:
     def locate(self, log: LogState) -> Position:
         """Find the cursor in the log.
 
-        Of a foreign log, or past the head, nothing is known: the whole log counts as missing and delivery starts at the head.
-        Below what retention keeps, the range that is gone is missing and delivery starts behind it.
+        Of a foreign log, or past the head, nothing is known: the whole log counts as missing, and delivery starts
+        at the head. Below what retention keeps, the range that is gone is missing, and delivery starts behind it.
         """
         if (self.epoch not in (None, log.epoch)) or self.seq > log.head:
             return Position(log.head, Gap(1, log.head) if log.head else Gap(0, 0))

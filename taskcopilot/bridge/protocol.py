@@ -27,6 +27,7 @@ __all__ = [
     "Unsubscribe",
     "encode_error",
     "encode_event",
+    "encode_gap",
     "encode_ping",
     "encode_pong",
     "encode_subscribed",
@@ -108,7 +109,7 @@ def parse(frame: str | bytes) -> Request:
         raise ProtocolError(ErrorCode.INVALID_MESSAGE, "Invalid message format: null")
     if not isinstance(message, dict):
         raise ProtocolError(ErrorCode.UNKNOWN_TYPE, "Unknown message type: undefined")
-    request_id = message.get("id", ABSENT)
+    request_id = _request_id(message)
     match message.get("type"):
         case "subscribe":
             payload = _payload(message, request_id)
@@ -122,6 +123,17 @@ def parse(frame: str | bytes) -> Request:
         case unknown:
             shown = str(unknown)[:64] if "type" in message else "undefined"
             raise ProtocolError(ErrorCode.UNKNOWN_TYPE, f"Unknown message type: {shown}", request_id=request_id)
+
+
+def _request_id(message: dict[str, Any]) -> Any:
+    """Return the id, once it is sure that it can be echoed: what is nested deeper than we can write is refused."""
+    request_id = message.get("id", ABSENT)
+    if request_id is not ABSENT:
+        try:
+            orjson.dumps(request_id)
+        except orjson.JSONEncodeError:
+            raise ProtocolError(ErrorCode.INVALID_MESSAGE, "Invalid message format: id", field="id") from None
+    return request_id
 
 
 def _payload(message: dict[str, Any], request_id: Any) -> dict[str, Any]:
@@ -168,7 +180,7 @@ def _since(payload: dict[str, Any], request_id: Any) -> Cursor | None:
 
 
 def encode_event(event: Event, *, replayed: bool = False) -> bytes:
-    """Return the envelope of an event, for the socket and for HTTP alike. The payload is spliced in, not encoded again."""
+    """Return the envelope of an event, for socket and HTTP alike; the payload is spliced in, not encoded again."""
     return b'{"type":"event","timestamp":"%b","seq":%d,%b"payload":{"topic":%b,"eventType":"%b","data":%b}}' % (
         event.at.encode(),
         event.seq,
@@ -205,6 +217,11 @@ def encode_error(error: ProtocolError, at: str) -> bytes:
     if error.field is not None:
         payload["field"] = error.field
     return _encode("error", error.request_id, at, payload)
+
+
+def encode_gap(gap: Gap, at: str) -> bytes:
+    """Return the notice that a client fell behind what the log keeps."""
+    return _encode("gap", ABSENT, at, gap.as_json())
 
 
 def encode_pong(request_id: Any, at: str) -> bytes:

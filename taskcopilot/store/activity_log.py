@@ -16,12 +16,10 @@ _INSERT: Final = """
 
 def initiative_of_prd(tx: ReadTx, prd_id: str | None) -> str | None:
     """Return the initiative that a PRD belongs to, or None."""
-    return tx.value("SELECT initiative_id FROM prds WHERE id = ?", (prd_id,)) if prd_id else None  # type: ignore[no-any-return]
+    return tx.value("SELECT initiative_id FROM prds WHERE id = ?", (prd_id,)) if prd_id else None
 
 
-def write(
-    tx: Tx, initiative_id: str | None, *, kind: str, entity_type: str, entity_id: str, summary: str
-) -> None:
+def write(tx: Tx, initiative_id: str | None, *, kind: str, entity_type: str, entity_id: str, summary: str) -> None:
     """Add a row; what belongs to no initiative leaves no trace here, as in the original."""
     if initiative_id is not None:
         tx.execute(_INSERT, (tx.new_id(), initiative_id, kind, entity_id, entity_type, summary, tx.at))

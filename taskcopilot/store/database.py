@@ -95,7 +95,7 @@ class Database:
         return await self._writer.run(locked)
 
     async def read(self, unit: Callable[[ReadTx], T]) -> T:
-        """Run a reading unit on one consistent snapshot; raises the unit's errors, and StoreError for the database's."""
+        """Run a reading unit on one consistent snapshot; raises its errors, and StoreError for the database's."""
         return await self._on_reader(_read_unit, self.surroundings, unit)
 
     async def log_state(self) -> LogState:

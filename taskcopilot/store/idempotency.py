@@ -10,9 +10,7 @@ from taskcopilot.store.transaction import ReadTx, Tx
 __all__ = ["Remembered", "find", "forget_before", "remember"]
 
 _FIND: Final = "SELECT tool, arguments_hash, result FROM idempotency_keys WHERE key = ?"
-_REMEMBER: Final = (
-    "INSERT INTO idempotency_keys (key, tool, arguments_hash, result, created_at) VALUES (?, ?, ?, ?, ?)"
-)
+_REMEMBER: Final = "INSERT INTO idempotency_keys (key, tool, arguments_hash, result, created_at) VALUES (?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)

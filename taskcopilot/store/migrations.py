@@ -54,7 +54,9 @@ def migrate(connection: sqlite3.Connection, clock: Clock) -> list[int]:
 def _refuse_newer(connection: sqlite3.Connection, newest: int) -> None:
     found = _version(connection)
     if found > newest:
-        raise StoreError(f"the database is of schema version {found}, this program knows up to {newest}: please upgrade")
+        raise StoreError(
+            f"the database is of schema version {found}, this program knows up to {newest}: please upgrade"
+        )
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -20,7 +20,8 @@ _COLUMNS: Final = (
 )
 
 _INSERT: Final = """
-    INSERT INTO tasks (id, prd_id, parent_id, title, description, assigned_agent, status, metadata, created_at, updated_at)
+    INSERT INTO tasks
+        (id, prd_id, parent_id, title, description, assigned_agent, status, metadata, created_at, updated_at)
     VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?)
 """
 
@@ -127,9 +128,7 @@ def update(
     metadata: Mapping[str, Any],
 ) -> Task:
     """Write the fields that tools may change, and return the task as it is now."""
-    tx.execute(
-        _UPDATE, (status, assigned_agent, notes, blocked_reason, encode_metadata(metadata), tx.at, task_id)
-    )
+    tx.execute(_UPDATE, (status, assigned_agent, notes, blocked_reason, encode_metadata(metadata), tx.at, task_id))
     return cast("Task", find(tx, task_id))
 
 

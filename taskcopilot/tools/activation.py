@@ -17,7 +17,9 @@ _WORDS: Final = {
     "ultrawork": r"ultrawork|simple\w*|minor|typo\w*|hotfix\w*|tweak\w*",
     "analyze": r"analyz\w*|analys\w*",
     "quick": r"quick\w*|fast\w*|rapid\w*",
-    "thorough": r"thorough\w*|comprehensive\w*|detailed\w*|in-depth|complex\w*|architecture\w*|refactor\w*|redesign\w*|system",
+    "thorough": (
+        r"thorough\w*|comprehensive\w*|detailed\w*|in-depth|complex\w*|architecture\w*|refactor\w*|redesign\w*|system"
+    ),
 }
 _MODES: Final = {mode: re.compile(rf"\b(?:{words})\b", re.IGNORECASE) for mode, words in _WORDS.items()}
 

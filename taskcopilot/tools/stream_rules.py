@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from taskcopilot.errors import InvalidArgumentError
@@ -24,7 +25,9 @@ def refuse_bad_stream_metadata(metadata: Mapping[str, Any]) -> None:
     for key in ("streamId", "streamName"):
         value = metadata.get(key)
         if value is not None and (not isinstance(value, str) or not value or not value.isprintable()):
-            raise InvalidArgumentError(f"metadata.{key}: expected a non-empty printable string", field=f"metadata.{key}")
+            raise InvalidArgumentError(
+                f"metadata.{key}: expected a non-empty printable string", field=f"metadata.{key}"
+            )
     declared = metadata.get("streamDependencies")
     if declared is not None and (not isinstance(declared, list) or not all(isinstance(x, str) for x in declared)):
         raise InvalidArgumentError(
@@ -32,7 +35,7 @@ def refuse_bad_stream_metadata(metadata: Mapping[str, Any]) -> None:
         )
 
 
-def cycle_through(stream_id: str, graph: Mapping[str, Set[str]]) -> list[str] | None:
+def cycle_through(stream_id: str, graph: Mapping[str, AbstractSet[str]]) -> list[str] | None:
     """Return a path of dependencies that leads from the stream back to itself, or None.
 
     Works without recursion: a chain of streams may be as long as a project.

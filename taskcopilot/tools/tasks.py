@@ -235,7 +235,9 @@ class TaskList(ToolInput):
     """Arguments of task_list."""
 
     prd_id: Identifier | None = None
-    parent_id: Identifier | None = Field(default=None, description="subtasks of this task; null asks for top-level tasks")
+    parent_id: Identifier | None = Field(
+        default=None, description="subtasks of this task; null asks for top-level tasks"
+    )
     status: TaskStatus | None = None
     assigned_agent: Identifier | None = None
 

@@ -1,0 +1,145 @@
+"""The WebSocket endpoint `/ws`: the thin shell that pumps between sockets and connections."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Final
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from taskcopilot.bridge.connection import Connection, WebSocketWire
+from taskcopilot.bridge.hub import Hub, Limits
+from taskcopilot.bridge.protocol import CloseCode
+from taskcopilot.core import background
+from taskcopilot.web.keys import CORE
+
+__all__ = ["HUB", "add_routes", "new_socket"]
+
+HUB: Final = web.AppKey("hub", Hub)
+_WIRE: Final = web.AppKey("wire", WebSocketWire)
+_SOCKETS: Final = web.AppKey("sockets", dict[web.WebSocketResponse, "_Sink"])
+
+_CLOSE_TIMEOUT: Final = 1.5
+"""Seconds for a peer to take part in the closing handshake; whoever has not by then is cut off."""
+
+
+class _Sink:
+    """The transport under a socket. Frames are written whole and in one go, so they never mix with aiohttp's own."""
+
+    def __init__(self, request: web.Request) -> None:
+        transport = request.transport
+        if transport is None:
+            raise ConnectionResetError("the peer left during the handshake")
+        self._transport: asyncio.Transport = transport
+        self._writer = request.writer
+
+    def write(self, data: bytes) -> None:
+        if data and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def buffered(self) -> int:
+        return self._transport.get_write_buffer_size()
+
+    async def drain(self) -> None:
+        if self._transport.is_closing():
+            raise ConnectionResetError("the connection is closed")
+        await self._writer.drain()
+
+    def abort(self) -> None:
+        """Cut the connection: a close would wait for a peer that reads nothing, and keep its buffer."""
+        self._transport.abort()
+
+
+def new_socket(max_message: int) -> web.WebSocketResponse:
+    """Return a WebSocket response as we want them: no compression, our own pings, bounded messages."""
+    return web.WebSocketResponse(
+        compress=False, autoping=False, heartbeat=None, max_msg_size=max_message, timeout=_CLOSE_TIMEOUT
+    )
+
+
+def add_routes(app: web.Application) -> None:
+    """Serve `/ws` on the application, with a hub of its own that lives as long as the application."""
+    app[_SOCKETS] = {}
+    app.cleanup_ctx.append(_hub)
+    app.on_shutdown.append(_close_all)
+    app.router.add_get("/ws", _serve, allow_head=False)
+
+
+async def _hub(app: web.Application) -> AsyncIterator[None]:
+    core = app[CORE]
+    limits = Limits(core.settings.max_outstanding_events, core.settings.max_outstanding_bytes)
+    stored = await core.database.log_state()
+    hub = Hub(core.database, replace(stored, head=core.recorder.head), limits)
+    subscription = core.bus.subscribe(hub.receive)
+    app[HUB], app[_WIRE] = hub, WebSocketWire(core.clock)
+    yield
+    subscription.close()
+
+
+async def _serve(request: web.Request) -> web.StreamResponse:
+    """Upgrade and pump until either side ends it. Without an upgrade there is nothing here: 404."""
+    core = request.app[CORE]
+    socket = new_socket(core.settings.max_message)
+    if not socket.can_prepare(request):
+        raise web.HTTPNotFound
+    await socket.prepare(request)
+    sink = _Sink(request)
+    connection = Connection(
+        request.app[HUB],
+        sink,
+        request.app[_WIRE],
+        core.clock,
+        max_patterns=core.settings.max_patterns,
+        refresh=core.recorder.catch_up,
+    )
+    request.app[_SOCKETS][socket] = sink
+    try:
+        async with background(_keep_alive(request, socket, connection, sink), "keepalive"):
+            await _pump(socket, connection)
+    finally:
+        del request.app[_SOCKETS][socket]
+        connection.close()
+    return socket
+
+
+async def _pump(socket: web.WebSocketResponse, connection: Connection) -> None:
+    async for message in socket:
+        match message.type:
+            case WSMsgType.TEXT | WSMsgType.BINARY:
+                await connection.receive(message.data)
+            case WSMsgType.PING:
+                connection.heard()
+                await socket.pong(message.data)
+            case WSMsgType.PONG:
+                connection.heard()
+            case _:
+                pass
+
+
+async def _keep_alive(request: web.Request, socket: web.WebSocketResponse, connection: Connection, sink: _Sink) -> None:
+    """Ping at every interval, and cut off a peer from which nothing comes."""
+    core = request.app[CORE]
+    while True:
+        await core.clock.sleep(core.settings.ping_interval)
+        if not connection.tick():
+            await _close(socket, CloseCode.NOT_HEARD, b"nothing was heard of you")
+            sink.abort()
+            return
+
+
+async def _close_all(app: web.Application) -> None:
+    """End all conversations at once, each in bounded time: one by one, a stuck peer held the exit for good."""
+    sockets = app[_SOCKETS].copy()
+    await asyncio.gather(*(_close(socket, WSCloseCode.GOING_AWAY, b"the server is going away") for socket in sockets))
+    for sink in sockets.values():
+        if sink.buffered():
+            sink.abort()
+
+
+async def _close(socket: web.WebSocketResponse, code: int, reason: bytes) -> None:
+    with contextlib.suppress(TimeoutError, ConnectionError, RuntimeError):
+        async with asyncio.timeout(_CLOSE_TIMEOUT):
+            await socket.close(code=code, message=reason, drain=False)
