@@ -68,6 +68,9 @@ class CatchUp:
                 await asyncio.sleep(0)
         except ConnectionError:
             _log.debug("a client went away while it was catching up")
+        except Exception:
+            _log.exception("catching up failed at event %d; the client is cut off and may come back", member.position)
+            member.sink.abort()
         finally:
             member.task = None
 

@@ -100,6 +100,7 @@ class Hub:
         self._members.discard(member)
         if member.task is not None:
             member.task.cancel()
+            member.task = None
 
     def hold(self, member: Member, patterns: Sequence[Pattern], since: Cursor | None) -> Position:
         """Let the member have the patterns from a cursor, or from now on.

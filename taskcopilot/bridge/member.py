@@ -26,7 +26,11 @@ class Sink(Protocol):
         ...
 
     async def drain(self) -> None:
-        """Wait until the peer has taken enough to be sent more; return or raise when the connection ends."""
+        """Wait until the peer has taken enough to be sent more; raises ConnectionError when the connection ends."""
+        ...
+
+    def abort(self) -> None:
+        """Cut the connection at once, with whatever waits for the peer."""
         ...
 
 
