@@ -182,7 +182,7 @@ class Hub:
 
     def join_live(self, member: Member) -> None:
         """Let the member have its group's bytes from the next event on. It must have everything up to the head."""
-        self.flush()  # what waits for the group is not news to this member
+        self.flush()  # a safety net: what still waits for the group is not news to this member
         member.state = MemberState.LIVE
         member.outstanding = 0
         if not member.holdings:

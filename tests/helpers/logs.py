@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from taskcopilot.errors import StoreBusyError
 from taskcopilot.events import Event
 from taskcopilot.store.event_log import LogState
@@ -15,6 +17,7 @@ class MemoryLog:
         self.pruned_to = 0
         self.failures = 0
         self.reads = 0
+        self.turns = 3
 
     def append(self, *topics: str) -> list[Event]:
         """Commit one event per topic."""
@@ -29,10 +32,16 @@ class MemoryLog:
         return LogState("epoch", len(self.events), self.pruned_to)
 
     async def read_log(self, after: int, limit: int) -> tuple[LogState, list[Event]]:
-        """See Log."""
+        """See Log. Takes some turns of the event loop, as a thread does."""
         self.reads += 1
+        found = self._page(after, limit)
+        for _ in range(self.turns):
+            await asyncio.sleep(0)
         if self.failures:
             self.failures -= 1
             raise StoreBusyError("busy")
+        return found
+
+    def _page(self, after: int, limit: int) -> tuple[LogState, list[Event]]:
         start = max(after, self.pruned_to)
         return self.state, self.events[start : start + limit]

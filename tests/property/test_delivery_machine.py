@@ -127,6 +127,12 @@ class Delivery(RuleBasedStateMachine):
         """It reads again, and is live in the end."""
         self.run(self.caught_up(self.clients[who]))
 
+    @rule(who=CLIENTS, turns=st.integers(1, 12))
+    def read_a_little(self, who: int, turns: int) -> None:
+        """It reads again, and whatever comes next comes in the middle of its catching up."""
+        self.clients[who].sink.resume()
+        self.run(settle(turns))
+
     @rule(who=CLIENTS)
     def come_back(self, who: int) -> None:
         """A client leaves; another takes its place with its patterns and the cursor that it was told last."""

@@ -129,6 +129,23 @@ async def test_two_replays_on_one_connection_bring_each_event_once() -> None:
     assert sorted(sink.seqs) == sorted(wanted)
 
 
+async def test_what_is_asked_for_while_the_log_is_read_comes_in_order_too() -> None:
+    """D4: the page that was being read then is not delivered before the older events of the new pattern."""
+    bench = Bench(events=1)
+    bench.publish("stream:1", "task:1")
+    slow, sink = bench.client("task:*")
+    sink.stall()
+    bench.publish("task:1", "task:1")
+    bench.publish(*["stream:1"] * WINDOW, "task:1")
+    sink.resume()
+    bench.log.turns = 50
+    await until(lambda: bench.log.reads)
+    bench.hub.hold(slow, patterns("stream:*"), Cursor("epoch", 0))
+    await until(lambda: slow.state is MemberState.LIVE)
+    streams = [m["seq"] for m in sink.messages if m["payload"]["topic"] == "stream:1"]
+    assert streams == [1, *range(5, WINDOW + 5)]
+
+
 async def test_without_a_cursor_nothing_older_is_delivered() -> None:
     """D3: also when the client is catching up at that moment with another pattern."""
     bench = Bench()
