@@ -135,6 +135,7 @@ async def test_what_is_asked_for_while_the_log_is_read_comes_in_order_too() -> N
     bench.publish("stream:1", "task:1")
     slow, sink = bench.client("task:*")
     sink.stall()
+    await settle()
     bench.publish("task:1", "task:1")
     bench.publish(*["stream:1"] * WINDOW, "task:1")
     sink.resume()
