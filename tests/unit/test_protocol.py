@@ -28,7 +28,11 @@ from taskcopilot.bridge.protocol import (
 from taskcopilot.events import Event
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
@@ -58,7 +62,19 @@ FAULTS = [
     ('{"type":"subscribe","payload":{"topics":["*",5]}}', ErrorCode.INVALID_MESSAGE),
     ('{"type":"subscribe","payload":{"topics":[null]}}', ErrorCode.INVALID_MESSAGE),
 ]
-SINCE_FAULTS = ["-1", '"x"', "1.5", "true", "[]", '"a:b"', '":1"', '"1:"', "9223372036854775808", '"\\u0661"', '"' + "1" * 19 + '"']
+SINCE_FAULTS = [
+    "-1",
+    '"x"',
+    "1.5",
+    "true",
+    "[]",
+    '"a:b"',
+    '":1"',
+    '"1:"',
+    "9223372036854775808",
+    '"\\u0661"',
+    '"' + "1" * 19 + '"',
+]
 
 
 @pytest.mark.parametrize(("frame", "code"), FAULTS)

@@ -9,8 +9,31 @@ import pytest
 from taskcopilot.errors import InvalidArgumentError, InvalidPatternError
 from taskcopilot.topics import MAX_PATTERN_LENGTH, Pattern, glob_match, topic
 
-ACCEPTED = ["*", "task:TASK-1", "task:*", "task:TASK*", "*:x", "st?eam:*", "task:a:b", "agent:[me]", "stream:Stream-A", "**:**"]
-REJECTED = ["", "stream", "stream:", ":x", "Stream:*", " task:*", "**", "nothing:*", "task:a\x00", "task:\u200f", "task:\n"]
+ACCEPTED = [
+    "*",
+    "task:TASK-1",
+    "task:*",
+    "task:TASK*",
+    "*:x",
+    "st?eam:*",
+    "task:a:b",
+    "agent:[me]",
+    "stream:Stream-A",
+    "**:**",
+]
+REJECTED = [
+    "",
+    "stream",
+    "stream:",
+    ":x",
+    "Stream:*",
+    " task:*",
+    "**",
+    "nothing:*",
+    "task:a\x00",
+    "task:\u200f",
+    "task:\n",
+]
 
 
 @pytest.mark.parametrize("text", ACCEPTED)
