@@ -22,7 +22,10 @@ class MemoryLog:
     def append(self, *topics: str) -> list[Event]:
         """Commit one event per topic."""
         first = len(self.events) + 1
-        fresh = [Event(seq, "2026-01-08T12:00:00.000Z", topic, "task.updated", b"{}") for seq, topic in enumerate(topics, first)]
+        fresh = [
+            Event(seq, "2026-01-08T12:00:00.000Z", topic, "task.updated", b"{}")
+            for seq, topic in enumerate(topics, first)
+        ]
         self.events += fresh
         return fresh
 

@@ -17,7 +17,9 @@ PATTERNS = st.one_of(
     st.just("*"),
     TOPICS,
     st.builds("{}:*".format, ENTITY),
-    st.builds("{}:{}".format, ENTITY | st.sampled_from(["*", "t?sk", "*a*"]), st.text("ab:[.?*", min_size=1, max_size=6)),
+    st.builds(
+        "{}:{}".format, ENTITY | st.sampled_from(["*", "t?sk", "*a*"]), st.text("ab:[.?*", min_size=1, max_size=6)
+    ),
 ).map(Pattern.parse)
 
 
