@@ -1,0 +1,1 @@
+"""HTTP and WebSocket on one port: the guard at the door, the routes, and the server."""

@@ -1,0 +1,32 @@
+"""The web application: middlewares, routes, and what the handlers find in it."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from taskcopilot.core import Core
+from taskcopilot.web import ws
+from taskcopilot.web.guard import Guard, guarding
+from taskcopilot.web.keys import CORE
+from taskcopilot.web.problems import problems
+from taskcopilot.web.routes.table import ROUTES
+
+__all__ = ["make_app"]
+
+
+def make_app(core: Core) -> web.Application:
+    """Build the application on an open core; raises InvalidArgumentError for hosts or origins that are none.
+
+    The guard runs first; only the shape of error answers is outside of it.
+    """
+    app = web.Application(
+        middlewares=[problems, guarding(Guard.of(core.settings))], client_max_size=core.settings.max_body
+    )
+    app[CORE] = core
+    for route in ROUTES:
+        for path in (route.path, *route.also):
+            resource = app.router.add_resource(path)
+            for method in route.methods:
+                resource.add_route(method, route.handler)
+    ws.add_routes(app)
+    return app

@@ -1,0 +1,1 @@
+"""The HTTP routes, a module per resource. `table.py` lists them all."""

@@ -1,0 +1,14 @@
+"""The table of all HTTP routes, in the order of the API description."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from taskcopilot.web.route import Route
+from taskcopilot.web.routes import health
+
+__all__ = ["ROUTES"]
+
+_MODULES: Final = (health,)
+
+ROUTES: Final[tuple[Route, ...]] = tuple(route for module in _MODULES for route in module.ROUTES)

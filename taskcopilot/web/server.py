@@ -1,0 +1,74 @@
+"""The server: one port for HTTP and WebSocket, opened and closed in bounded time."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from taskcopilot.core import Core
+from taskcopilot.errors import InvalidArgumentError
+from taskcopilot.web.address import base_url
+from taskcopilot.web.neighbour import port_taken
+
+__all__ = ["Server", "serving"]
+
+_KEEPALIVE: Final = 10.0
+"""Seconds a connection may be idle, or take to send its first headers (aiohttp's default is an hour)."""
+
+_SHUTDOWN: Final = 1.0
+"""Seconds that a running handler may still take at the end; aiohttp waits this long twice, and the sockets before."""
+
+_BACKLOG: Final = 512
+"""Connections that may wait to be accepted when many clients come back at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a running server is reached."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The base of all addresses, without a slash at the end."""
+        return base_url(self.host, self.port)
+
+
+@contextlib.asynccontextmanager
+async def serving(core: Core, app: web.Application) -> AsyncIterator[Server]:
+    """Serve the application where the settings say; on leaving, end all conversations within 3 s (promise C5).
+
+    Port 0 picks a free port. Raises PortTakenError that says by whom the port is held, and InvalidArgumentError when
+    the address is none of this machine.
+    """
+    runner = web.AppRunner(
+        app,
+        handle_signals=False,
+        access_log=None,
+        keepalive_timeout=_KEEPALIVE,
+        shutdown_timeout=_SHUTDOWN,
+        handler_cancellation=False,
+        auto_decompress=False,
+    )
+    try:
+        await runner.setup()
+        yield await _listen(runner, core.settings.host, core.settings.port)
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> Server:
+    site = web.TCPSite(runner, host, port, backlog=_BACKLOG)
+    try:
+        await site.start()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise await port_taken(host, port) from error
+        raise InvalidArgumentError(f"cannot listen on {host}:{port}: {error.strerror}", field="--host") from error
+    return Server(host, int(runner.addresses[0][1]))
