@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from taskcopilot.core import Core
 from taskcopilot.errors import InvalidArgumentError
@@ -23,8 +25,22 @@ _KEEPALIVE: Final = 10.0
 _SHUTDOWN: Final = 1.0
 """Seconds that a running handler may still take at the end; aiohttp waits this long twice, and the sockets before."""
 
+_LINGERING: Final = 2.0
+"""Seconds in which the rest of a body that nobody wants may still come in before the connection is closed."""
+
 _BACKLOG: Final = 512
 """Connections that may wait to be accepted when many clients come back at once."""
+
+
+class _Malformed(logging.Filter):
+    """Keeps out the tracebacks that aiohttp writes for requests that are no HTTP: anybody could fill the log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_log: Final = logging.getLogger(__name__)
+_log.addFilter(_Malformed())
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +67,9 @@ async def serving(core: Core, app: web.Application) -> AsyncIterator[Server]:
         app,
         handle_signals=False,
         access_log=None,
+        logger=_log,
         keepalive_timeout=_KEEPALIVE,
+        lingering_time=_LINGERING,
         shutdown_timeout=_SHUTDOWN,
         handler_cancellation=False,
         auto_decompress=False,

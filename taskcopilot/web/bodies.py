@@ -1,0 +1,146 @@
+"""Request bodies: JSON objects of bounded size, depth and time (promise H5)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+import orjson
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from taskcopilot.clock import Clock
+from taskcopilot.errors import InvalidArgumentError, RefusedError
+from taskcopilot.web.keys import CORE
+
+__all__ = ["MAX_DEPTH", "read_object", "read_optional_object"]
+
+T = TypeVar("T")
+
+MAX_DEPTH: Final = 64
+"""Levels of arrays and objects; more is an attack, and what we could read to 1,024 levels we could not write again."""
+
+PATIENCE: Final = 10.0
+"""Seconds in which a body must have arrived; aiohttp itself would wait for ever."""
+
+_MAX_INTEGER: Final = 2**63 - 1
+_LONG_NUMBER: Final = re.compile(rb"[0-9]{19}")
+_UTF_8: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+
+
+async def read_object(request: web.Request) -> dict[str, Any]:
+    """Return the body, which must be a JSON object; raises RefusedError and InvalidArgumentError, never anything else.
+
+    A peer that leaves raises ConnectionError, as everywhere.
+    """
+    _refuse_other_types(request)
+    return _object(_decode(await _read(request)))
+
+
+async def read_optional_object(request: web.Request) -> dict[str, Any]:
+    """Return the body like `read_object`, and an empty object for no body at all or for `null`."""
+    if hdrs.CONTENT_TYPE not in request.headers and not await _read(request):
+        return {}
+    _refuse_other_types(request)
+    value = _decode(await _read(request))
+    return {} if value is None else _object(value)
+
+
+def _refuse_other_types(request: web.Request) -> None:
+    """Let in JSON only: browsers send other types across origins without asking."""
+    kind = request.content_type.lower()
+    if hdrs.CONTENT_TYPE not in request.headers or not (kind == "application/json" or kind.endswith("+json")):
+        raise _unsupported("the body must be JSON, sent as application/json")
+    if (request.charset or "utf-8").lower() not in _UTF_8:
+        raise _unsupported("JSON is UTF-8; another charset is not supported")
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+        raise _unsupported("a compressed body is not supported")
+
+
+async def _read(request: web.Request) -> bytes:
+    limit = request.app[CORE].settings.max_body
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+    try:
+        return await _within(request.app[CORE].clock, PATIENCE, request.read())
+    except web.HTTPRequestEntityTooLarge:
+        raise _too_large(limit) from None
+    except HttpProcessingError as error:
+        raise InvalidArgumentError(f"the body is broken: {error.message}", error="Bad Request") from None
+
+
+async def _within(clock: Clock, seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """Return the result of the work; raise RefusedError when it takes longer than that."""
+    reading, deadline = asyncio.ensure_future(work), asyncio.ensure_future(clock.sleep(seconds))
+    try:
+        await asyncio.wait({reading, deadline}, return_when=asyncio.FIRST_COMPLETED)
+        if reading.done():
+            return reading.result()
+    finally:
+        reading.cancel()
+        deadline.cancel()
+    raise RefusedError(
+        f"the body did not arrive within {seconds:.0f} seconds",
+        code="REQUEST_TIMEOUT",
+        status=408,
+        error="Request Timeout",
+    )
+
+
+def _decode(body: bytes) -> Any:
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _malformed(f"the body is no JSON: {error}") from None
+    _refuse_depth(body, value)
+    if _LONG_NUMBER.search(body):
+        _refuse_huge_integers(value)
+    return value
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _malformed("the body must be a JSON object")
+    return value
+
+
+def _refuse_depth(body: bytes, value: Any) -> None:
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [item for container in level for item in _items(container) if isinstance(item, (dict, list))]
+        if not level:
+            return
+    raise _malformed(f"the body is nested deeper than {MAX_DEPTH} levels")
+
+
+def _refuse_huge_integers(value: Any) -> None:
+    """Refuse what the database cannot hold. Walks level by level, and so needs no stack."""
+    level = [value]
+    while level:
+        if any(isinstance(item, int) and abs(item) > _MAX_INTEGER for item in level):
+            raise _malformed("a number in the body does not fit into 64 bits")
+        level = [item for container in level for item in _items(container)]
+
+
+def _items(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _malformed(message: str) -> InvalidArgumentError:
+    return InvalidArgumentError(message, error="Bad Request")
+
+
+def _unsupported(message: str) -> RefusedError:
+    return RefusedError(message, code="UNSUPPORTED_MEDIA_TYPE", status=415, error="Unsupported Media Type")
+
+
+def _too_large(limit: int) -> RefusedError:
+    return RefusedError(
+        f"the body is larger than {limit} bytes", code="PAYLOAD_TOO_LARGE", status=413, error="Payload Too Large"
+    )

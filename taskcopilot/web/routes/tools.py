@@ -1,0 +1,88 @@
+"""GET /api/tools and POST /api/tools/{tool}: the tools over HTTP (promise H3)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from aiohttp import web
+
+from taskcopilot.model import WireModel
+from taskcopilot.tools.registry import Tool
+from taskcopilot.web.bodies import read_object
+from taskcopilot.web.json import json_response
+from taskcopilot.web.keys import CORE
+from taskcopilot.web.route import Route
+
+__all__ = ["ROUTES", "ToolCard", "ToolCards"]
+
+
+class Annotations(WireModel):
+    """What a tool does to the state; the names are those of MCP."""
+
+    read_only_hint: bool
+    destructive_hint: bool
+    idempotent_hint: bool
+
+
+class ToolCard(WireModel):
+    """What a caller needs to know of a tool."""
+
+    name: str
+    description: str
+    input_schema: dict[str, Any]
+    output_schema: dict[str, Any]
+    annotations: Annotations
+
+    @classmethod
+    def of(cls, tool: Tool) -> ToolCard:
+        """Describe a tool."""
+        return cls(
+            name=tool.name,
+            description=tool.description,
+            input_schema=tool.input_schema(),
+            output_schema=tool.output_schema(),
+            annotations=Annotations(
+                read_only_hint=not tool.writes,
+                destructive_hint=tool.destructive,
+                idempotent_hint=tool.repeatable or not tool.writes,
+            ),
+        )
+
+
+class ToolCards(WireModel):
+    """All tools, in their stable order."""
+
+    tools: list[ToolCard]
+
+
+async def list_tools(request: web.Request) -> web.Response:
+    """Answer names, descriptions and schemas."""
+    registry = request.app[CORE].toolbox.registry
+    return json_response(ToolCards(tools=[ToolCard.of(tool) for tool in registry]))
+
+
+async def call_tool(request: web.Request) -> web.Response:
+    """Run a tool; its events were handed to every live client before the answer (promise D7)."""
+    toolbox = request.app[CORE].toolbox
+    tool = toolbox.registry[request.match_info["tool"]]
+    return json_response(await toolbox.call(tool.name, await read_object(request)))
+
+
+ROUTES: Final = (
+    Route(
+        method="GET",
+        path="/api/tools",
+        handler=list_tools,
+        summary="List the tools with their JSON schemas",
+        answer=ToolCards,
+    ),
+    Route(
+        method="POST",
+        path="/api/tools/{tool}",
+        handler=call_tool,
+        summary="Call a tool: the body is its arguments, the answer its output",
+        answer={"description": "The output of the tool, as GET /api/tools describes it."},
+        body={"type": "object"},
+        problems=(404, 409, 500, 503, 507),
+    ),
+)
