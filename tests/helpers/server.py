@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -76,7 +77,8 @@ async def running_server(
     clock = clock or FakeClock()
     settings = Settings.load({"db": directory / file, "port": 0, **flags}, {})
     async with contextlib.AsyncExitStack() as stack:
-        core = await stack.enter_async_context(Core.open(settings, clock=clock, follow=follow))
+        workspace = await asyncio.to_thread(settings.resolve_workspace)
+        core = await stack.enter_async_context(Core.open(settings, workspace=workspace, clock=clock, follow=follow))
         app = make_app(core)
         server = await stack.enter_async_context(serving(core, app))
         http = await stack.enter_async_context(aiohttp.ClientSession(server.url))
