@@ -15,6 +15,8 @@ from urllib.parse import quote
 
 import aiosqlite
 
+from taskcopilot.store.lock import WriteLock
+
 __all__ = ["BUSY_TIMEOUT_MS", "Connection"]
 
 T = TypeVar("T")
@@ -32,9 +34,17 @@ class Connection:
         self._inner = inner
 
     @classmethod
-    async def open(cls, path: Path, *, read_only: bool, synchronous: str = "FULL") -> Connection:
-        """Open the file; raises sqlite3.Error. A read-only connection never creates it and never checkpoints."""
-        mode = "ro" if read_only else "rwc"
+    async def reading(cls, path: Path) -> Connection:
+        """Open a file that is there; raises sqlite3.Error. The connection never writes and never checkpoints."""
+        return await cls._open(path, "ro", _configure_reader)
+
+    @classmethod
+    async def writing(cls, path: Path, lock: WriteLock, synchronous: str) -> Connection:
+        """Open a file, or make it; raises sqlite3.Error. Checkpoints happen only when they are asked for."""
+        return await cls._open(path, "rwc", _configure_writer, lock, synchronous)
+
+    @classmethod
+    async def _open(cls, path: Path, mode: str, configure: Callable[..., None], *arguments: object) -> Connection:
         inner = await aiosqlite.connect(
             f"file:{quote(str(path))}?mode={mode}",
             uri=True,
@@ -44,7 +54,7 @@ class Connection:
         )
         connection = cls(inner)
         try:
-            await connection.run(_configure, read_only, synchronous)
+            await connection.run(configure, *arguments)
         except BaseException:
             await inner.close()
             raise
@@ -63,12 +73,16 @@ class Connection:
         await self._inner.close()
 
 
-def _configure(connection: sqlite3.Connection, read_only: bool, synchronous: str) -> None:
+def _configure_reader(connection: sqlite3.Connection) -> None:
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA query_only = ON")
+
+
+def _configure_writer(connection: sqlite3.Connection, lock: WriteLock, synchronous: str) -> None:
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA foreign_keys = ON")
-    if read_only:
-        connection.execute("PRAGMA query_only = ON")
-        return
-    connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA wal_autocheckpoint = 0")
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        with lock.alone():  # of two that switch at once, one is told "busy" without any waiting
+            connection.execute("PRAGMA journal_mode = WAL")

@@ -72,11 +72,11 @@ class Database:
         await asyncio.to_thread(_prepare, self.path)
         self._lock = WriteLock(self.path.with_name(self.path.name + ".lock"))
         stack.callback(self._lock.close)
-        self._writer = await Connection.open(self.path, read_only=False, synchronous=synchronous)
+        self._writer = await Connection.writing(self.path, self._lock, synchronous)
         stack.push_async_callback(self._close_writer)
         await self._writer.run(self._initialise, check)
         for _ in range(_READERS):
-            reader = await Connection.open(self.path, read_only=True)
+            reader = await Connection.reading(self.path)
             stack.push_async_callback(reader.close)
             self._readers.put_nowait(reader)
 

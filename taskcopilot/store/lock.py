@@ -32,6 +32,15 @@ class WriteLock:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
 
     @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the lock exclusively, however long that takes: for the one switch in a database's life."""
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    @contextmanager
     def checkpointing(self) -> Iterator[bool]:
         """Hold the lock exclusively, or yield False at once when a writer is at work: a checkpoint can wait."""
         try:
