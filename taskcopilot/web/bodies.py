@@ -31,9 +31,9 @@ _UTF_8: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
 
 async def read_object(request: web.Request) -> dict[str, Any]:
-    """Return the body, which must be a JSON object; raises RefusedError and InvalidArgumentError, never anything else.
+    """Return the body, which must be a JSON object; raises RefusedError or InvalidArgumentError.
 
-    A peer that leaves raises ConnectionError, as everywhere.
+    When the peer leaves meanwhile, ConnectionError.
     """
     _refuse_other_types(request)
     return _object(_decode(await _read(request)))
@@ -110,7 +110,7 @@ def _refuse_depth(body: bytes, value: Any) -> None:
     if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         level = [item for container in level for item in _items(container) if isinstance(item, (dict, list))]
         if not level:
             return

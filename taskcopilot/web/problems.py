@@ -33,9 +33,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         if error.status < HTTPStatus.BAD_REQUEST:
             raise
         return _of_http_error(request, error)
-    except ConnectionError:
-        raise  # the peer left: aiohttp ends the conversation
-    except Exception:  # noqa: BLE001 - logged with an id that the caller gets
+    except Exception as error:  # noqa: BLE001 - logged with an id that the caller gets
+        if isinstance(error, ConnectionError) and _peer_left(request):
+            return web.Response(status=HTTPStatus.BAD_REQUEST)  # nobody will read it
         return _of_defect(request)
 
 
@@ -91,6 +91,10 @@ def _of_http_error(request: web.Request, error: web.HTTPException) -> web.Respon
 def _clean(value: Any) -> Any:
     """Replace what is no Unicode: request lines may hold any bytes, and errors quote them."""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+def _peer_left(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 def _of_defect(request: web.Request) -> web.Response:
