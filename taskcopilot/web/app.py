@@ -9,6 +9,7 @@ from taskcopilot.web import ws
 from taskcopilot.web.guard import Guard, guarding
 from taskcopilot.web.keys import CORE
 from taskcopilot.web.problems import problems
+from taskcopilot.web.routes.description import TABLE
 from taskcopilot.web.routes.table import ROUTES
 
 __all__ = ["make_app"]
@@ -23,6 +24,7 @@ def make_app(core: Core) -> web.Application:
         middlewares=[problems, guarding(Guard.of(core.settings))], client_max_size=core.settings.max_body
     )
     app[CORE] = core
+    app[TABLE] = ROUTES
     for route in ROUTES:
         for path in (route.path, *route.also):
             resource = app.router.add_resource(path)

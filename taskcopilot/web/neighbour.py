@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 import aiohttp
@@ -27,11 +28,11 @@ async def port_taken(host: str, port: int) -> PortTakenError:
     """
     base = base_url(host, port)
     async with aiohttp.ClientSession(timeout=_PATIENCE) as session:
-        health = _json(await _get(session, f"{base}/health"))
-        if health.get("service") == SERVICE:
-            return _bridge(host, port, health)
-        is_prometheus = b"prometheus" in (await _get(session, f"{base}/-/ready")).lower()
-    holder = "Prometheus" if is_prometheus else "another program, not a bridge"
+        answers = await asyncio.gather(_get(session, f"{base}/health"), _get(session, f"{base}/-/ready"))
+    health = _json(answers[0])
+    if health.get("service") == SERVICE:
+        return _bridge(host, port, health)
+    holder = "Prometheus" if b"prometheus" in answers[1].lower() else "another program, not a bridge"
     return PortTakenError(
         f"port {port} on {host} is taken by {holder}; choose another with --port", field="--port", port=port
     )

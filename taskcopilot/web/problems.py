@@ -14,12 +14,30 @@ from aiohttp.typedefs import Handler
 from taskcopilot.errors import BridgeError, StoreBusyError
 from taskcopilot.web.keys import CORE
 
-__all__ = ["problem_response", "problems"]
+__all__ = ["PROBLEM_SCHEMA", "problem_response", "problems"]
 
 _log: Final = logging.getLogger(__name__)
 
 _RETRY_AFTER_BUSY: Final = "1"
 """Seconds; whoever got STORE_BUSY has waited for the lock already."""
+
+PROBLEM_SCHEMA: Final = {
+    "type": "object",
+    "title": "Problem",
+    "description": "What went wrong (RFC 9457). Some problems have further members, such as ids.",
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string", "description": "Stable; docs/protocol.md lists them."},
+        "field": {"type": "string", "description": "The name of the argument at fault."},
+        "error": {"type": "string"},
+        "errorId": {"type": "string", "description": "Where the log holds the details of an internal error."},
+    },
+    "required": ["type", "title", "status", "detail", "code", "error"],
+}
+"""The JSON schema of every error."""
 
 
 @web.middleware

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
 
 __all__ = ["Handler", "Parameter", "Route"]
 
@@ -25,7 +26,7 @@ class Parameter:
     """May be given several times; all others may not."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Route:
     """One operation of the API. GET answers HEAD as well."""
 
@@ -41,8 +42,15 @@ class Route:
     body_required: bool = True
     problems: tuple[int, ...] = ()
     """Statuses of the errors that are this route's own."""
+    name: str | None = None
+    """The operation's id in the description; by default made from the handler's name."""
     also: tuple[str, ...] = ()
     """Further paths of the same operation that old clients use."""
+
+    @property
+    def operation_id(self) -> str:
+        """The name of the operation in camelCase."""
+        return self.name or to_camel(getattr(self.handler, "__name__", ""))
 
     @property
     def methods(self) -> tuple[str, ...]:

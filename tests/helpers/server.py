@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,10 +68,17 @@ class RunningServer:
 
 @contextlib.asynccontextmanager
 async def running_server(
-    directory: Path, *, clock: Clock | None = None, follow: bool = False, file: str = "tasks.db", **flags: Any
+    directory: Path,
+    *,
+    clock: Clock | None = None,
+    follow: bool = False,
+    file: str = "tasks.db",
+    routes: Sequence[web.RouteDef] = (),
+    **flags: Any,
 ) -> AsyncIterator[RunningServer]:
     """Open and serve the database below the directory. `flags` are settings by name, such as `max_body=100`.
 
+    `routes` are served beside the bridge's own.
     The clock is fake unless given: it stands still until `advance`, so nothing pings, expires or times out by itself.
     """
     clock = clock or FakeClock()
@@ -80,6 +87,7 @@ async def running_server(
         workspace = await asyncio.to_thread(settings.resolve_workspace)
         core = await stack.enter_async_context(Core.open(settings, workspace=workspace, clock=clock, follow=follow))
         app = make_app(core)
+        app.add_routes(routes)
         server = await stack.enter_async_context(serving(core, app))
         http = await stack.enter_async_context(aiohttp.ClientSession(server.url))
         yield RunningServer(core, app, server, clock, http)

@@ -27,7 +27,7 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
     """Starts bridges on databases below tmp_path, each with the options of `running_server`."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def start(**options: Any) -> RunningServer:
+        async def start(stack: contextlib.AsyncExitStack = stack, **options: Any) -> RunningServer:
             return await stack.enter_async_context(running_server(tmp_path, **options))
 
         yield start

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import web
 
 from taskcopilot.model import WireModel
-from taskcopilot.tools.registry import Tool
+from taskcopilot.tools.registry import Registry, Tool
 from taskcopilot.web.bodies import read_object
 from taskcopilot.web.json import json_response
 from taskcopilot.web.keys import CORE
 from taskcopilot.web.route import Route
 
-__all__ = ["ROUTES", "ToolCard", "ToolCards"]
+__all__ = ["CALL", "ROUTES", "ToolCard", "ToolCards", "operations"]
 
 
 class Annotations(WireModel):
@@ -68,6 +70,31 @@ async def call_tool(request: web.Request) -> web.Response:
     return json_response(await toolbox.call(tool.name, await read_object(request)))
 
 
+CALL: Final = Route(
+    method="POST",
+    path="/api/tools/{tool}",
+    handler=call_tool,
+    summary="Call a tool: the body is its arguments, the answer its output",
+    answer={},
+    body={"type": "object"},
+    problems=(404, 409, 503, 507),
+)
+"""The one route of all tools."""
+
+
+def operations(registry: Registry) -> Iterator[Route]:
+    """Describe each tool as an operation of its own."""
+    for tool in registry:
+        yield replace(
+            CALL,
+            path=CALL.path.replace("{tool}", tool.name),
+            name=tool.name,
+            summary=tool.description,
+            body=tool.input,
+            answer=tool.output,
+        )
+
+
 ROUTES: Final = (
     Route(
         method="GET",
@@ -76,13 +103,5 @@ ROUTES: Final = (
         summary="List the tools with their JSON schemas",
         answer=ToolCards,
     ),
-    Route(
-        method="POST",
-        path="/api/tools/{tool}",
-        handler=call_tool,
-        summary="Call a tool: the body is its arguments, the answer its output",
-        answer={"description": "The output of the tool, as GET /api/tools describes it."},
-        body={"type": "object"},
-        problems=(404, 409, 500, 503, 507),
-    ),
+    CALL,
 )
