@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from taskcopilot.tools import tasks
+from taskcopilot.tools import streams, tasks
 from taskcopilot.tools.registry import Registry
 
 __all__ = ["REGISTRY"]
 
-_MODULES: Final = (tasks,)
+_MODULES: Final = (tasks, streams)
 
 REGISTRY: Final = Registry(tool for module in _MODULES for tool in module.TOOLS)

@@ -1,0 +1,48 @@
+"""A task as lists and details show it: texts without content are absent."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from taskcopilot.store.tasks import decode_metadata
+from taskcopilot.tools.fields import Metadata, Omittable, TaskStatus, ToolOutput
+
+__all__ = ["TaskView", "shown"]
+
+
+class TaskView(ToolOutput):
+    """One task."""
+
+    id: str
+    prd_id: Omittable[str]
+    parent_id: Omittable[str]
+    title: str
+    description: Omittable[str]
+    assigned_agent: Omittable[str]
+    status: TaskStatus
+    blocked_reason: Omittable[str]
+    notes: Omittable[str]
+    metadata: Metadata
+    created_at: str
+    updated_at: str
+
+
+_FIELDS: Final = frozenset(TaskView.model_fields)
+
+
+def shown(rows: Sequence[sqlite3.Row]) -> list[dict[str, Any]]:
+    """Return the fields of a `TaskView` for each row of one query, by the names of their columns.
+
+    The rows may have further columns. Lists may be long, so the work for each row is kept small.
+    """
+    columns = rows[0].keys() if rows else []
+    return [_shown(zip(columns, row, strict=True)) for row in rows]
+
+
+def _shown(columns: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    view = {name: value for name, value in columns if value and name in _FIELDS}
+    view.setdefault("title", "")
+    view["metadata"] = decode_metadata(view.get("metadata"))
+    return view

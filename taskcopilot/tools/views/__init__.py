@@ -1,0 +1,1 @@
+"""What the original's reading HTTP routes answer: plain functions on a snapshot that return wire models."""

@@ -1,0 +1,62 @@
+"""GET /api/tasks and GET /api/tasks/:id."""
+
+from __future__ import annotations
+
+from taskcopilot.errors import NotFoundError
+from taskcopilot.events import Change
+from taskcopilot.store import task_rows
+from taskcopilot.store.transaction import ReadTx
+from taskcopilot.tools.fields import Omittable, ToolOutput
+from taskcopilot.tools.task_view import TaskView, shown
+
+__all__ = ["TaskResource", "TaskViews", "get_task", "list_tasks"]
+
+
+class TaskViews(ToolOutput):
+    """Tasks, newest first. `totalTasks` is how many are in this list."""
+
+    tasks: list[TaskView]
+    total_tasks: int
+
+
+class TaskResource(TaskView):
+    """One task, which also reads like the data of a `task.updated` event that changed nothing.
+
+    The original's Python client polls it and hands it to callbacks that expect such data.
+    """
+
+    task_id: str
+    task_title: str
+    stream_id: Omittable[str]
+    changes: list[Change]
+
+
+def list_tasks(
+    tx: ReadTx,
+    *,
+    status: str | None = None,
+    stream_id: str | None = None,
+    assigned_agent: str | None = None,
+    prd_id: str | None = None,
+    limit: int | None = None,
+) -> TaskViews:
+    """Return the tasks that match all given filters, newest first; never archived ones.
+
+    A filter that nothing matches, an unknown status too, gives an empty list. Without a limit all tasks come, at
+    about 10 us each: leave the encoding to the thread that reads.
+    """
+    filters = {"status": status, "stream_id": stream_id, "assigned_agent": assigned_agent, "prd_id": prd_id}
+    rows = task_rows.newest(
+        tx, where={name: value for name, value in filters.items() if value is not None}, limit=limit
+    )
+    return TaskViews.model_validate({"tasks": shown(rows), "totalTasks": len(rows)})
+
+
+def get_task(tx: ReadTx, task_id: str) -> TaskResource:
+    """Return one task, archived or not; raises NotFoundError with the detail `taskId`."""
+    row = task_rows.find(tx, task_id)
+    if row is None:
+        raise NotFoundError("Task not found", field="taskId", taskId=task_id)
+    return TaskResource(
+        **shown([row])[0], task_id=row["id"], task_title=row["title"], stream_id=row["stream_id"], changes=[]
+    )
