@@ -1,0 +1,292 @@
+"""The public face: TaskCopilotClient."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+
+from task_copilot_client.address import Address
+from task_copilot_client.clock import SYSTEM_CLOCK, Clock
+from task_copilot_client.cursor import Cursor, Gap
+from task_copilot_client.debugging import log_to_stderr
+from task_copilot_client.dispatch import Delivery, Dispatcher, Notice
+from task_copilot_client.errors import NO_ANSWER, SubscriptionError, UnreachableError
+from task_copilot_client.feed import Feed
+from task_copilot_client.http import Http
+from task_copilot_client.machine import Mode
+from task_copilot_client.polling_source import PollingSource
+from task_copilot_client.runner import Options, Runner
+from task_copilot_client.subscriptions import Callback, Registration, Registry, checked_topics
+from task_copilot_client.websocket_source import WebSocketSource
+
+__all__ = ["TaskCopilotClient"]
+
+_log: Final = logging.getLogger("task_copilot_client")
+
+
+class TaskCopilotClient:
+    """Follows a bridge: over a WebSocket where one can be had, by polling where not, from one cursor all the while.
+
+    **Delivery.** Every callback gets each event that matches its patterns once, in the order of the log, also across
+    lost connections, restarts of the bridge and changes between WebSocket and polling. What retention has removed in
+    the meantime is told to `on_gap`. Subscriptions and the cursor outlive `disconnect`: a later `connect` of the same
+    client goes on where it stopped. A server that keeps no log (the original one) gives none of this across a loss.
+
+    **Threads.** Any thread may call any method. All callbacks run on one thread of the client's, one at a time; one
+    that raises is logged and stops nothing, one that is slow delays the others. `data` is shared by the callbacks of an
+    event. From inside a callback everything works but `connect`, `wait_for` and leaving the context manager's block,
+    and `subscribe` does not wait for the bridge's answer.
+
+    **Time.** Seconds everywhere. Every wait for the network is bounded by the keyword-only time-outs.
+    """
+
+    def __init__(
+        self,
+        api_base: str = "http://127.0.0.1:9090",
+        use_websocket: bool = True,
+        poll_interval: float = 30,
+        debug: bool = False,
+        *,
+        connect_timeout: float = 5.0,
+        request_timeout: float = 10.0,
+        answer_timeout: float = 10.0,
+        ping_interval: float = 30.0,
+        probe_interval: float = 10.0,
+        max_backoff: float = 10.0,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        """Prepare a client; nothing is sent before `connect`.
+
+        `ping_interval` is the bridge's: after 2.5 of them without a byte the connection counts as lost.
+        `probe_interval` is how often a WebSocket is tried while polling, `max_backoff` caps the pause between two tries
+        to reconnect. ValueError for an address that is none, or an interval that is not positive.
+        """
+        if min(poll_interval, ping_interval, probe_interval, connect_timeout, request_timeout) <= 0:
+            raise ValueError("intervals and time-outs must be positive")
+        address = Address.parse(api_base)
+        self.api_base = address.api_base
+        self.ws_url = address.ws_url
+        self.use_websocket = use_websocket
+        self.poll_interval = poll_interval
+        self.debug = debug
+        self._probe_interval = probe_interval
+        self._max_backoff = max_backoff
+        self._answer_timeout = answer_timeout
+        self._clock = clock
+        self._mode = Mode.DISCONNECTED
+        self._state_handlers: tuple[Callable[[str], object], ...] = ()
+        self._gap_handlers: tuple[Callable[[int, int], object], ...] = ()
+        self._lifecycle = threading.Lock()
+        self._runner: Runner | None = None
+        self._registry = Registry()
+        self._dispatcher = Dispatcher(self._callbacks_of)
+        self._feed = Feed(self._registry, self._dispatcher, self._report_gap)
+        self._http = Http(address, connect_timeout=connect_timeout, timeout=request_timeout)
+        self._websocket = WebSocketSource(
+            address, self._feed, clock, timeout=connect_timeout, ping_interval=ping_interval
+        )
+        self._polling = PollingSource(self._http, self._feed)
+        if debug:
+            log_to_stderr()
+
+    # -- connection ------------------------------------------------------------------------------------------------
+
+    def connect(self) -> bool:
+        """Connect over a WebSocket, or else by polling; False when neither works, and then nothing is left running.
+
+        When this returns True, what was subscribed before is in force, unless the bridge took longer than
+        `answer_timeout`. Connecting while connected changes nothing. Once connected, the client stays with the bridge
+        until `disconnect`: `get_mode` tells how it does. Subscriptions that the bridge refuses are removed and logged.
+        """
+        if self._dispatcher.is_current:
+            raise RuntimeError("connect() cannot be called from inside a callback")
+        with self._lifecycle:
+            if self._runner is not None and self._runner.is_alive:
+                return self.connected
+            self._dispatcher.join()
+            self._dispatcher.start()
+            self._runner = runner = self._new_runner()
+            self._dispatcher.relieved = runner.wake
+            runner.start()
+            runner.wait_until_ready(self._answer_timeout)
+            connected = self.connected
+            if not connected:
+                self._end(runner)
+            return connected
+
+    def disconnect(self) -> None:
+        """Disconnect; when this returns the mode is 'disconnected', no thread is left and no callback runs.
+
+        Waits for a callback that is running, and at most `connect_timeout` or `request_timeout` for a network operation
+        under way. From inside a callback it returns without waiting for that one, which is the last. Events that had
+        not been handed out are handed out after the next `connect`. Idempotent.
+        """
+        if self._dispatcher.is_current:
+            self._end(self._runner)
+            return
+        with self._lifecycle:
+            self._end(self._runner)
+
+    def get_mode(self) -> str:
+        """Return 'disconnected', 'websocket', 'http' or 'reconnecting' (neither works now; both are being tried)."""
+        return self._mode.value
+
+    @property
+    def mode(self) -> str:
+        """The same as `get_mode()`."""
+        return self._mode.value
+
+    @property
+    def connected(self) -> bool:
+        """True while events come in, over a WebSocket or by polling."""
+        return self._mode in (Mode.WEBSOCKET, Mode.HTTP)
+
+    @property
+    def cursor(self) -> str | None:
+        """Up to where every callback has returned, as "<epoch>:<seq>"; None before anything is known.
+
+        Kept somewhere and given as `since` to the subscriptions of a later process, nothing is lost between the two;
+        the event whose callback was running may come again. Goes back when a subscription asks for older events.
+        """
+        position = self._feed.position
+        return None if position is None else str(position)
+
+    def __enter__(self) -> Self:
+        """Connect; raises UnreachableError when that fails."""
+        if not self.connect():
+            raise UnreachableError(f"no bridge answers at {self.api_base}")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Disconnect."""
+        self.disconnect()
+
+    # -- subscriptions ---------------------------------------------------------------------------------------------
+
+    def subscribe(self, topics: Sequence[str], callback: Callback, *, since: str | int | None = None) -> None:
+        """Have `callback(topic, event_type, data)` called for every event that matches any of the topic patterns.
+
+        Without `since` from now on: when this returns, the bridge has confirmed it. With `since`, a cursor or an event
+        number, every retained event after it comes first; callbacks that had these already do not get them again, but
+        their new events wait for that replay to end. Not connected, it only registers; the next connection sees to it.
+
+        Raises SubscriptionError when the bridge refuses, or does not answer in time; nothing is registered then.
+        ValueError or TypeError for topics that are no list of non-empty strings, or a `since` that is no cursor.
+        """
+        patterns = checked_topics(topics)
+        if not callable(callback):
+            raise TypeError(f"callback: expected something to call, got {callback!r}")
+        registration = self._registry.add(patterns, callback, None if since is None else Cursor.parse(since))
+        self._wake()
+        if self.connected and not self._dispatcher.is_current:
+            self._await_answer(registration)
+
+    def unsubscribe(self, topics: Sequence[str], callback: Callback | None = None) -> None:
+        """Stop calling the callback for these patterns, or everybody when no callback is given.
+
+        When this returns no call for them starts any more; one may be running. Patterns that nobody has are fine.
+        """
+        if not self._registry.remove(checked_topics(topics), callback):
+            _log.debug("nothing to unsubscribe from: %s", ", ".join(topics))
+        self._wake()
+
+    def wait_for(self, topic: str, event_type: str, timeout: float = 30.0, *, since: str | int | None = None) -> Any:
+        """Wait for the next event of a type on a topic or pattern, and return its data; TimeoutError when none comes.
+
+        The wait begins when the subscription is confirmed. What may have happened before is found with `since`, e.g.
+        the `cursor` of before the action that causes the event. Raises as `subscribe` does; not for callbacks.
+        """
+        if self._dispatcher.is_current:
+            raise RuntimeError("wait_for() cannot be called from inside a callback: it would wait for itself")
+        found: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+        def keep(_topic: str, kind: str, data: Any) -> None:
+            if kind == event_type:
+                found.put(data)
+
+        self.subscribe([topic], keep, since=since)
+        try:
+            return found.get(timeout=timeout)
+        except queue.Empty:
+            raise TimeoutError(f"no {event_type} on {topic} within {timeout:g} s") from None
+        finally:
+            self.unsubscribe([topic], keep)
+
+    def on_state(self, handler: Callable[[str], object]) -> Callable[[str], object]:
+        """Have `handler(mode)` called at every change of `get_mode()`, in order, between the events. Returns it."""
+        self._state_handlers = (*self._state_handlers, handler)
+        return handler
+
+    def on_gap(self, handler: Callable[[int, int], object]) -> Callable[[int, int], object]:
+        """Have `handler(first, last)` called when events can no longer be delivered, both ends included. Returns it.
+
+        A gap that begins at 1 and ends at the head also tells of a new log: read the present state anew.
+        """
+        self._gap_handlers = (*self._gap_handlers, handler)
+        return handler
+
+    # -- tools -----------------------------------------------------------------------------------------------------
+
+    def call(self, tool: str, /, **arguments: Any) -> dict[str, Any]:
+        """Call a tool of the bridge with wire names and return its output. Needs no `connect`; any thread.
+
+        Raises ToolError (code, status, field, message) when it is refused, and UnreachableError when no answer comes:
+        then it may have been carried out or not, and repeating it is safe with the same `idempotencyKey`.
+        """
+        return self._http.call(tool, arguments)
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _new_runner(self) -> Runner:
+        options = Options(self.use_websocket, self.poll_interval, self._probe_interval, self._max_backoff)
+        return Runner(
+            self._websocket,
+            self._polling,
+            self._clock,
+            options,
+            is_full=lambda: self._dispatcher.is_full,
+            report=self._report_mode,
+        )
+
+    def _end(self, runner: Runner | None) -> None:
+        """End both threads: first the one that brings events, then the one that hands them out."""
+        if runner is not None:
+            runner.stop()
+            runner.join()
+        self._dispatcher.close()
+        self._dispatcher.join()
+
+    def _wake(self) -> None:
+        if (runner := self._runner) is not None:
+            runner.wake()
+
+    def _await_answer(self, registration: Registration) -> None:
+        answer = registration.answer
+        if not answer.wait(self._answer_timeout):
+            self._registry.discard({registration.id})
+            self._wake()
+            topics = registration.patterns
+            raise SubscriptionError(f"no answer within {self._answer_timeout:g} s", code=NO_ANSWER, topics=topics)
+        if answer.error is not None:
+            raise answer.error
+
+    def _callbacks_of(self, delivery: Delivery) -> Sequence[Callback]:
+        return self._registry.callbacks(delivery.takers, delivery.event.topic)
+
+    def _report_mode(self, mode: Mode) -> None:
+        """Take note of the mode; on the connection thread."""
+        changed, self._mode = mode is not self._mode, mode
+        if changed:
+            _log.info("%s", mode.value)
+            self._dispatcher.put(Notice(self._state_handlers, (mode.value,)))
+        if not self.connected:
+            self._feed.let_go()
+
+    def _report_gap(self, gap: Gap) -> None:
+        self._dispatcher.put(Notice(self._gap_handlers, (gap.first, gap.last)))

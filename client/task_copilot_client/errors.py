@@ -1,0 +1,80 @@
+"""The error tree: fields, not strings.
+
+TaskCopilotError
+├── SubscriptionError      the bridge refused a subscription, or did not answer in time
+├── ToolError              the bridge refused a tool call
+└── UnreachableError       nobody answers there, or not in a language that we know; also a ConnectionError
+    └── NoEventLogError    an HTTP server without GET /api/events: it cannot be polled
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+__all__ = [
+    "NO_ANSWER",
+    "NoEventLogError",
+    "SubscriptionError",
+    "TaskCopilotError",
+    "ToolError",
+    "UnreachableError",
+]
+
+NO_ANSWER: Final = "NO_ANSWER"
+"""The code of a SubscriptionError when the bridge said nothing at all within the time allowed."""
+
+
+class TaskCopilotError(Exception):
+    """Base of all errors of this package."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class SubscriptionError(TaskCopilotError):
+    """A subscription is not in force, and nothing of it is registered.
+
+    `code` is the bridge's (`WS_INVALID_TOPIC`, `WS_SUBSCRIPTION_LIMIT`, ...) or NO_ANSWER; `field` is what the bridge
+    blames, e.g. `topics.0`; `topics` are those of the refused registration.
+    """
+
+    def __init__(self, message: str, *, code: str, field: str | None = None, topics: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.field = field
+        self.topics = topics
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+class ToolError(TaskCopilotError):
+    """A tool call was refused.
+
+    `code` is stable, `status` is the HTTP status, `field` names the argument at fault where one is, and `details` holds
+    whatever else the bridge told, e.g. `holder` and `leaseExpiresAt` of a claimed task.
+    """
+
+    def __init__(
+        self, message: str, *, code: str, status: int, field: str | None = None, details: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+        self.field = field
+        self.details: dict[str, Any] = details or {}
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+class UnreachableError(TaskCopilotError, ConnectionError):
+    """Nobody answers at the address, not in time, or with something that no bridge says.
+
+    A tool call that ends so may or may not have been carried out: repeat it with the same `idempotencyKey`.
+    """
+
+
+class NoEventLogError(UnreachableError):
+    """The server is up but has no `GET /api/events`: one of the original kind, which only a WebSocket can follow."""
