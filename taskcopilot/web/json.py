@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
 from aiohttp import web
 from pydantic import BaseModel
 
-__all__ = ["encode", "json_response"]
+from taskcopilot.store.transaction import ReadTx
+from taskcopilot.web.keys import CORE
+
+__all__ = ["answer_view", "encode", "json_response"]
 
 _HEADERS: Final = {
     "Content-Type": "application/json; charset=utf-8",
@@ -28,6 +32,11 @@ def json_response(value: Any, status: int = 200) -> web.Response:
     """Answer with a model, with plain values, or with bytes that are JSON already."""
     body = value if isinstance(value, bytes) else encode(value)
     return web.Response(body=body, status=status, headers=_HEADERS)
+
+
+async def answer_view(request: web.Request, view: Callable[[ReadTx], BaseModel]) -> web.Response:
+    """Answer what a view returns on one snapshot. It is encoded by the thread that reads: lists may be long."""
+    return json_response(await request.app[CORE].database.read(lambda tx: encode(view(tx))))
 
 
 def _plain(value: Any) -> Any:

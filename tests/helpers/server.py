@@ -53,16 +53,16 @@ class RunningServer:
             self.clock.advance(0.001)
         return answer
 
-    async def get(self, path: str, status: int = 200, **parameters: Any) -> Any:
+    async def get(self, path: str, expect: int = 200, **parameters: Any) -> Any:
         """GET a path, check the status, and return the JSON."""
         async with self.http.get(path, params=parameters) as response:
-            assert response.status == status, await response.text()
+            assert response.status == expect, await response.text()
             return await response.json(content_type=None)
 
-    async def post(self, path: str, body: Any = None, status: int = 200) -> Any:
+    async def post(self, path: str, body: Any = None, expect: int = 200) -> Any:
         """POST JSON to a path (no body for None), check the status, and return the JSON."""
         async with self.http.post(path, **({} if body is None else {"json": body})) as response:
-            assert response.status == status, await response.text()
+            assert response.status == expect, await response.text()
             return await response.json(content_type=None)
 
 

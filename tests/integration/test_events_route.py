@@ -136,14 +136,14 @@ async def test_since_the_last_removed_event_nothing_is_missing(server: RunningSe
 )
 async def test_a_since_that_is_no_cursor_is_400(server: RunningServer, since: str) -> None:
     """H2: and the answer names the field."""
-    problem = await server.get("/api/events", status=400, since=since)
+    problem = await server.get("/api/events", expect=400, since=since)
     assert (problem["code"], problem["field"]) == ("INVALID_ARGUMENT", "since")
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "1001", "ten", "1.0", "1e2", "\u0661", "99999999999999999999", " 5"])
 async def test_a_limit_out_of_range_is_400(server: RunningServer, limit: str) -> None:
     """H1: limit is 1 to 1,000."""
-    problem = await server.get("/api/events", status=400, limit=limit)
+    problem = await server.get("/api/events", expect=400, limit=limit)
     assert (problem["code"], problem["field"]) == ("INVALID_ARGUMENT", "limit")
 
 
@@ -185,7 +185,7 @@ async def test_next_moves_past_events_that_did_not_match(server: RunningServer) 
 )
 async def test_a_topic_that_is_no_pattern_is_400(server: RunningServer, topics: str) -> None:
     """T2 to T4, named by the field."""
-    problem = await server.get("/api/events", status=400, topics=topics)
+    problem = await server.get("/api/events", expect=400, topics=topics)
     assert (problem["code"], problem["field"]) == ("INVALID_ARGUMENT", "topics")
 
 
@@ -193,14 +193,14 @@ async def test_more_patterns_than_a_client_may_hold_are_400(server: RunningServe
     """R3 holds here too; repeated ones count once."""
     many = [f"task:{n}" for n in range(50)]
     await server.get("/api/events", topics=",".join(many + many))
-    problem = await server.get("/api/events", status=400, topics=",".join([*many, "task:50"]))
+    problem = await server.get("/api/events", expect=400, topics=",".join([*many, "task:50"]))
     assert problem["field"] == "topics"
 
 
 @pytest.mark.parametrize("name", ["since", "limit"])
 async def test_a_parameter_given_twice_is_400(server: RunningServer, name: str) -> None:
     """Which of the two was meant, nobody knows."""
-    problem = await server.get(f"/api/events?{name}=1&{name}=2", status=400)
+    problem = await server.get(f"/api/events?{name}=1&{name}=2", expect=400)
     assert problem["field"] == name
 
 

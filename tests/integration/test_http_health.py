@@ -47,7 +47,7 @@ async def test_a_method_that_a_route_does_not_have_is_405(server: RunningServer)
 
 async def test_the_socket_path_without_an_upgrade_is_404(server: RunningServer) -> None:
     """C1."""
-    problem = await server.get("/ws", status=404)
+    problem = await server.get("/ws", expect=404)
     assert problem["message"] == "Route GET:/ws not found"
 
 

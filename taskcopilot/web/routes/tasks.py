@@ -1,0 +1,60 @@
+"""GET /api/tasks and GET /api/tasks/{taskId}."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from aiohttp import web
+
+from taskcopilot.tools.views.tasks import TaskResource, TaskViews, get_task, list_tasks
+from taskcopilot.web.json import answer_view
+from taskcopilot.web.queries import leading_number, single
+from taskcopilot.web.route import Parameter, Route
+
+__all__ = ["ROUTES"]
+
+
+async def get_tasks(request: web.Request) -> web.Response:
+    """Answer the tasks that fit all filters."""
+    view = partial(
+        list_tasks,
+        status=single(request, "status"),
+        stream_id=single(request, "streamId"),
+        assigned_agent=single(request, "assignedAgent"),
+        prd_id=single(request, "prdId"),
+        limit=leading_number(request, "limit"),
+    )
+    return await answer_view(request, view)
+
+
+async def get_one_task(request: web.Request) -> web.Response:
+    """Answer one task, archived or not."""
+    return await answer_view(request, partial(get_task, task_id=request.match_info["taskId"]))
+
+
+ROUTES: Final = (
+    Route(
+        method="GET",
+        path="/api/tasks",
+        also=("/api/tasks/",),
+        handler=get_tasks,
+        summary="List tasks, newest first, archived ones left out",
+        answer=TaskViews,
+        parameters=(
+            Parameter("status", "Only tasks in this status; an unknown one fits none."),
+            Parameter("streamId", "Only tasks of this stream."),
+            Parameter("assignedAgent", "Only tasks of this agent."),
+            Parameter("prdId", "Only tasks of this PRD."),
+            Parameter("limit", "How many at most: the number it begins with, if that is above zero."),
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/api/tasks/{taskId}",
+        handler=get_one_task,
+        summary="Read one task",
+        answer=TaskResource,
+        problems=(404,),
+    ),
+)
