@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from taskcopilot.tools import streams, tasks
+from taskcopilot.tools import (
+    initiative_archive,
+    initiative_wipe,
+    initiatives,
+    prds,
+    streams,
+    summary,
+    tasks,
+    work_products,
+)
 from taskcopilot.tools.registry import Registry
 
 __all__ = ["REGISTRY"]
 
-_MODULES: Final = (tasks, streams)
+_MODULES: Final = (prds, initiatives, initiative_archive, initiative_wipe, tasks, work_products, streams, summary)
 
 REGISTRY: Final = Registry(tool for module in _MODULES for tool in module.TOOLS)
