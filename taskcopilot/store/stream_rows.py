@@ -12,9 +12,7 @@ __all__ = [
     "Scope",
     "archive",
     "claims_on_files",
-    "current_initiative",
     "exists",
-    "initiative_exists",
     "listing",
     "oldest_in_progress",
     "tasks_of",
@@ -94,16 +92,6 @@ class Scope:
     def visible(self, *, include_archived: bool) -> Scope:
         """Leave out archived tasks, unless they are asked for."""
         return self if include_archived else Scope(f"{self.condition} AND {_NOT_ARCHIVED}", self.parameters)
-
-
-def current_initiative(tx: ReadTx) -> str | None:
-    """Return the initiative that was linked last, or None."""
-    return tx.value("SELECT id FROM initiatives ORDER BY updated_at DESC, id LIMIT 1")  # type: ignore[no-any-return]
-
-
-def initiative_exists(tx: ReadTx, initiative_id: str) -> bool:
-    """Tell whether there is such an initiative."""
-    return tx.value("SELECT 1 FROM initiatives WHERE id = ?", (initiative_id,)) is not None
 
 
 def exists(tx: ReadTx, stream_id: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Final
 
 from pydantic import Field
 
-from taskcopilot.store import stream_rows
+from taskcopilot.store import initiatives, stream_rows
 from taskcopilot.store.stream_rows import Scope
 from taskcopilot.store.transaction import ReadTx
 from taskcopilot.tools.fields import Identifier, ToolInput, ToolOutput
@@ -56,7 +56,8 @@ def read_streams(
     and by tasks without a PRD, and all tasks of these count: the numbers are those of the stream's events.
     """
     if initiative_id is None and prd_id is None:
-        counted, home = Scope(), Scope.at_home(stream_rows.current_initiative(tx))
+        current = initiatives.current(tx)
+        counted, home = Scope(), Scope.at_home(None if current is None else current.id)
     else:
         counted, home = Scope.of(initiative_id, prd_id), Scope()
     counted = counted.visible(include_archived=include_archived)

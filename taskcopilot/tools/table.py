@@ -9,6 +9,8 @@ from taskcopilot.tools import (
     initiative_wipe,
     initiatives,
     prds,
+    stream_archive,
+    stream_conflicts,
     streams,
     summary,
     tasks,
@@ -18,6 +20,17 @@ from taskcopilot.tools.registry import Registry
 
 __all__ = ["REGISTRY"]
 
-_MODULES: Final = (prds, initiatives, initiative_archive, initiative_wipe, tasks, work_products, streams, summary)
+_MODULES: Final = (
+    prds,
+    initiatives,
+    initiative_archive,
+    initiative_wipe,
+    tasks,
+    work_products,
+    streams,
+    stream_conflicts,
+    stream_archive,
+    summary,
+)
 
 REGISTRY: Final = Registry(tool for module in _MODULES for tool in module.TOOLS)
