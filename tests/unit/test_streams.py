@@ -154,7 +154,8 @@ async def test_streams_are_ordered_by_phase_and_then_by_name(bridge: Core) -> No
 def test_names_are_ordered_as_people_expect() -> None:
     """Spaces, punctuation, symbols, digits, letters; as localeCompare does."""
     ordered = ["", " a", "-a", "_", "+a", "1", "10", "2", "a", "A", "ä", "a b", "ab", "b", "ß", "sz", "Z"]
-    assert sorted(ordered[::-1], key=name_key) == ordered
+    backwards = ordered[::-1]
+    assert sorted(backwards, key=name_key) == ordered
 
 
 async def test_token_use_is_a_quarter_of_the_characters_rounded_up(bridge: Core) -> None:
