@@ -1,0 +1,72 @@
+"""How a long-running process lives: its event loop, its log, and its end on a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+__all__ = ["GRACE", "configure_log", "run_until_signal"]
+
+_log: Final = logging.getLogger(__name__)
+
+GRACE: Final = 3.0
+"""Seconds after which a process that was told to stop is gone, whatever holds it up."""
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+Work = Callable[[asyncio.Event], Awaitable[None]]
+"""What a process does until the event is set, cleaning up after itself."""
+
+
+def configure_log(level: str) -> None:
+    """Log to standard error. The level is for our own messages; of the libraries' only warnings are of interest."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("taskcopilot").setLevel(level.upper())
+
+
+def run_until_signal(work: Work) -> None:
+    """Run the work on a new event loop; uvloop's when it is installed.
+
+    SIGTERM and SIGINT set the event; the second of them ends the process at once, and so does the end of the grace.
+    """
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_guard(work))
+
+
+async def _guard(work: Work) -> None:
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+
+    def stop(number: int) -> None:
+        if stopping.is_set():
+            _end(number)
+        _log.info("%s: stopping", signal.Signals(number).name)
+        stopping.set()
+        watchdog = threading.Timer(GRACE, _end, (number,))
+        watchdog.daemon = True
+        watchdog.start()
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop, number)
+    await work(stopping)
+
+
+def _end(number: int) -> None:
+    """Leave without ceremony. Nothing that was acknowledged is lost: the database survives a crash."""
+    os._exit(128 + number)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - an extra, and only for those who serve
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
