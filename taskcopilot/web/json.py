@@ -22,10 +22,8 @@ _HEADERS: Final = {
 
 
 def encode(value: Any) -> bytes:
-    """Return the compact UTF-8 JSON of a model, or of plain values that may hold models."""
-    if isinstance(value, BaseModel):
-        return value.model_dump_json().encode()
-    return orjson.dumps(value, default=_plain)
+    """Return the compact UTF-8 JSON of a model or of plain values."""
+    return value.model_dump_json().encode() if isinstance(value, BaseModel) else orjson.dumps(value)
 
 
 def json_response(value: Any, status: int = 200) -> web.Response:
@@ -37,10 +35,3 @@ def json_response(value: Any, status: int = 200) -> web.Response:
 async def answer_view(request: web.Request, view: Callable[[ReadTx], BaseModel]) -> web.Response:
     """Answer what a view returns on one snapshot. It is encoded by the thread that reads: lists may be long."""
     return json_response(await request.app[CORE].database.read(lambda tx: encode(view(tx))))
-
-
-def _plain(value: Any) -> Any:
-    """Turn a model inside of plain values into plain values."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    raise TypeError(f"{type(value).__name__} is not JSON")

@@ -30,17 +30,17 @@ async def raw(port: int, data: bytes, *, head: bool = False) -> RawAnswer:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(data)
-        async with asyncio.timeout(DEADLINE):
-            return await read_answer(reader, head=head)
+        return await read_answer(reader, head=head)
     finally:
         writer.close()
 
 
 async def read_answer(reader: asyncio.StreamReader, *, head: bool = False) -> RawAnswer:
     """Read one answer that says how long it is."""
-    lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    headers = dict(line.lower().split(": ", 1) for line in lines[1:] if line)
-    body = b"" if head else await reader.readexactly(int(headers.get("content-length", "0")))
+    async with asyncio.timeout(DEADLINE):
+        lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        headers = dict(line.lower().split(": ", 1) for line in lines[1:] if line)
+        body = b"" if head else await reader.readexactly(int(headers.get("content-length", "0")))
     return RawAnswer(int(lines[0].split()[1]), headers, body)
 
 

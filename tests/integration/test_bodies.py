@@ -153,6 +153,20 @@ async def test_a_broken_chunk_is_400(server: RunningServer) -> None:
     assert (await raw(server.port, data)).status == 400
 
 
+async def test_a_chunk_that_breaks_later_is_given_up(server: RunningServer) -> None:
+    """H5: aiohttp does not always tell who reads already; then the time for the body ends it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    headers = ("Content-Type: application/json", "Transfer-Encoding: chunked")
+    writer.write(request("POST", TOOL, *headers, host=f"localhost:{server.port}") + b"1\r\n{\r\n")
+    await until(lambda: server.clock.sleepers, "the server reading the body")
+    writer.write(b"zz\r\n}\r\n")
+    await writer.drain()
+    server.clock.advance(PATIENCE)
+    answer = await read_answer(reader)
+    writer.close()
+    assert answer.status in (400, 408)
+
+
 async def test_length_and_chunks_together_are_400(server: RunningServer) -> None:
     """Request smuggling is aiohttp's to refuse, and it does."""
     headers = ("Content-Type: application/json", "Content-Length: 2", "Transfer-Encoding: chunked")

@@ -70,8 +70,10 @@ PROMETHEUS = b"HTTP/1.1 200 OK\r\nContent-Length: 28\r\nConnection: close\r\n\r\
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "another program"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnull", "another program"),
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "another program"),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * 500_000, "another program"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "another program"),
     ],
+    ids=["prometheus", "an object", "null", "404", "endless", "no HTTP"],
 )
 async def test_a_port_held_by_a_stranger_is_refused(serve, answer: bytes, said: str) -> None:
     """Prometheus uses 9090 too."""
