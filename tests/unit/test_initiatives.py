@@ -82,6 +82,27 @@ class TestLink:
             await link(bridge, "C")
             assert (await bridge.call("progress_summary"))["initiativeId"] == "C"
 
+    @pytest.mark.parametrize("stamp", ["zzz", "9999-12-31T23:59:59.999Z"])
+    async def test_a_time_that_nothing_can_follow_does_not_stop_linking(self, tmp_path: Path, stamp: str) -> None:
+        """Anybody may have written it."""
+        async with core(tmp_path) as bridge:
+            await link(bridge, "A")
+            await execute(bridge, "UPDATE initiatives SET updated_at = ?", stamp)
+            assert (await link(bridge, "B"))["workspaceCreated"] is True
+            assert await rows(bridge, "SELECT updated_at FROM initiatives WHERE id = 'B'") == [(AT,)]
+
+    async def test_a_stream_with_tasks_left_remembers_when_it_ran(self, tmp_path: Path) -> None:
+        """It goes on for whoever has tasks in it."""
+        async with core(tmp_path) as bridge:
+            await link(bridge, "Third")
+            third = await new_prd(bridge)
+            await link(bridge, "Old")
+            await new_task(bridge, metadata={"streamId": "S"})
+            await new_task(bridge, prdId=third, metadata={"streamId": "S"})
+            await execute(bridge, "INSERT INTO stream_runs VALUES ('S', ?, NULL)", AT)
+            await link(bridge, "New")
+            assert await rows(bridge, "SELECT stream_id FROM stream_runs") == [("S",)]
+
     async def test_leaving_an_initiative_archives_its_streams_and_those_without_prd(self, tmp_path: Path) -> None:
         """Tasks outside of streams, and streams of third initiatives, stay."""
         async with core(tmp_path) as bridge:
