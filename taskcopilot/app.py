@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from taskcopilot.config import Settings
 from taskcopilot.core import Core, background
-from taskcopilot.errors import BridgeError, PortTakenError
+from taskcopilot.errors import PortTakenError
 from taskcopilot.process import run_until_signal
 from taskcopilot.upkeep import upkeep
 
@@ -84,7 +84,7 @@ async def _host(core: Core) -> None:
             await asyncio.get_running_loop().create_future()
     except PortTakenError as taken:
         _log.log(*_explain(taken, core))
-    except BridgeError as error:
+    except Exception as error:  # noqa: BLE001
         _log.error("HTTP and WebSocket are not served: %s; the tools work all the same", error)
 
 

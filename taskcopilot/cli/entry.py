@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed, 2 usage or invalid argument, 3 not found, 4 confli
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -99,8 +100,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    colour = False if os.environ.get("NO_COLOR") else None
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a title that the terminal cannot show is no failure
     try:
-        outcome = _root.main(list(arguments), obj=arguments, prog_name="taskcopilot", standalone_mode=False)
+        outcome = _root.main(
+            list(arguments), obj=arguments, color=colour, prog_name="taskcopilot", standalone_mode=False
+        )
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return USAGE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any, Final
 
@@ -33,7 +32,7 @@ class EventPrinter:
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and not as_json
+        self._colour = sys.stdout.isatty() and click.get_current_context().color is not False
 
     def event(self, event: Event) -> None:
         """Print an event."""

@@ -130,6 +130,8 @@ class _Pairs(click.ParamType):  # type: ignore[type-arg]  # generic from click 8
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
         if isinstance(value, dict):
             return value
+        if not _is_unicode(value):
+            self.fail("not UTF-8", param, ctx)
         if not value.lstrip().startswith("{"):
             key, equals, text = value.partition("=")
             if not key or not equals:
@@ -140,6 +142,11 @@ class _Pairs(click.ParamType):  # type: ignore[type-arg]  # generic from click 8
         except orjson.JSONDecodeError as error:
             self.fail(f"not JSON: {error}", param, ctx)
         return found  # type: ignore[no-any-return]
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether the text could be decoded: Python smuggles other bytes of the command line in as surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _json_or_text(text: str) -> Any:

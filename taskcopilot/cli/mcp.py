@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from taskcopilot.cli.options import setting_options, settings_from
@@ -25,6 +27,10 @@ def _mcp(ctx: click.Context, /, **flags: str | None) -> None:
     Also serves HTTP and WebSocket on the port when it is free; when it is not, the tools work on the same database.
     """
     settings = settings_from(ctx, flags)
+    if sys.stdin.isatty():
+        click.echo(
+            "an MCP client should be on standard input; to try the tools yourself see 'taskcopilot call'", err=True
+        )
     wire = Wire.claim()
     configure_log(settings.log_level)
     from taskcopilot.app import run_mcp  # noqa: PLC0415 - what is imported from here on may print as it likes

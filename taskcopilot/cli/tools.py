@@ -57,7 +57,7 @@ def _described(tool: Tool) -> dict[str, Any]:
 @click.pass_context
 def _call(ctx: click.Context, /, tool: str, arguments: str, **_flags: object) -> None:
     """Call any tool with its arguments as a JSON object ('-' reads it from standard input), and print its answer."""
-    text = sys.stdin.read() if arguments == "-" else arguments
+    text = sys.stdin.buffer.read() if arguments == "-" else arguments
     try:
         values = orjson.loads(text)
     except orjson.JSONDecodeError as error:
