@@ -19,6 +19,7 @@ __all__ = [
     "AgentHeartbeat",
     "AgentStarted",
     "Change",
+    "ChangedField",
     "CheckpointCreated",
     "CheckpointExpired",
     "CheckpointResumed",
@@ -78,10 +79,14 @@ class TaskCreated(Payload):
     created_at: str
 
 
+ChangedField = Literal["status", "assignedAgent", "notes", "blockedReason"]
+"""The fields whose changes `task.updated` lists."""
+
+
 class Change(WireModel):
     """One field that an update changed; null stands for "no value"."""
 
-    field: Literal["status", "assignedAgent", "notes", "blockedReason"]
+    field: ChangedField
     old_value: str | None
     new_value: str | None
 

@@ -68,7 +68,7 @@ class CatchUp:
                 await asyncio.sleep(0)
         except ConnectionError:
             _log.debug("a client went away while it was catching up")
-        except Exception:
+        except Exception:  # noqa: BLE001
             _log.exception("catching up failed at event %d; the client is cut off and may come back", member.position)
             member.sink.abort()
         finally:

@@ -100,7 +100,13 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list) and not any(isinstance(entry, dict | list) for entry in value):
         return plain(", ".join(map(str, value)))
-    return plain(orjson.dumps(value).decode() if isinstance(value, dict | list) else value)
+    if isinstance(value, dict):
+        return plain(" ".join(f"{name}={_json(entry)}" for name, entry in value.items()) or "-")
+    return plain(_json(value))
+
+
+def _json(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _words(name: str) -> str:

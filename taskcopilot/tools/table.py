@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from taskcopilot.tools import (
+    checkpoint_resume,
+    checkpoints,
+    claims,
+    handoffs,
+    heartbeats,
     initiative_archive,
     initiative_wipe,
     initiatives,
@@ -13,6 +18,7 @@ from taskcopilot.tools import (
     stream_conflicts,
     streams,
     summary,
+    task_update,
     tasks,
     work_products,
 )
@@ -26,7 +32,13 @@ _MODULES: Final = (
     initiative_archive,
     initiative_wipe,
     tasks,
+    task_update,
+    claims,
     work_products,
+    checkpoints,
+    checkpoint_resume,
+    handoffs,
+    heartbeats,
     streams,
     stream_conflicts,
     stream_archive,
