@@ -1,4 +1,4 @@
-"""What a bridge does beside answering: keep the WAL small, forget idempotency keys.
+"""What a bridge does beside answering: expire checkpoints, keep the WAL small, forget idempotency keys.
 
 Every process of a workspace may do it at the same time: each job is one transaction, and finds nothing to do when
 another process was first.
@@ -20,6 +20,7 @@ from taskcopilot.core import Core, background
 from taskcopilot.errors import BridgeError
 from taskcopilot.store import idempotency
 from taskcopilot.store.transaction import Tx
+from taskcopilot.tools.expiry import expire_checkpoints
 
 __all__ = ["KEYS_KEPT", "WAL_LIMIT", "upkeep"]
 
@@ -41,8 +42,10 @@ _FORGET_KEYS: Final = 3_600.0
 @contextlib.asynccontextmanager
 async def upkeep(core: Core) -> AsyncIterator[None]:
     """Do all of it while the block runs. A job that the database refuses is tried again at its next turn."""
+    sweep = partial(_expire_checkpoints, core)
     forget = partial(core.recorder.record, _forget_keys)
     async with (
+        background(_repeat(core, core.settings.sweep_interval, "expiring checkpoints", sweep), "sweeper"),
         background(_repeat(core, _FORGET_KEYS, "forgetting idempotency keys", forget), "key-keeper"),
         background(_repeat(core, _LOOK_AT_WAL, "shortening the WAL", _WalKeeper(core).look), "wal-keeper"),
     ):
@@ -59,6 +62,12 @@ async def _repeat(core: Core, interval: float, what: str, job: Callable[[], Awai
         except Exception:  # noqa: BLE001
             _log.exception("%s failed", what)
         await core.clock.sleep(interval)
+
+
+async def _expire_checkpoints(core: Core) -> None:
+    """Expire all that are due, in as many short transactions as it takes."""
+    while await core.recorder.record(expire_checkpoints):
+        pass
 
 
 def _forget_keys(tx: Tx) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from taskcopilot.config import Settings
 from taskcopilot.core import Core
 from taskcopilot.errors import IdempotencyConflictError
 from taskcopilot.upkeep import KEYS_KEPT, WAL_INTERVAL, upkeep
+from tests.helpers.bridge import as_json
 from tests.helpers.clock import FakeClock
 from tests.helpers.waiting import until
 
@@ -30,7 +32,7 @@ async def kept(directory: Path) -> AsyncIterator[tuple[Core, FakeClock]]:
         yield core, clock
 
 
-JOBS = 2
+JOBS = 3
 
 
 async def wal_size(core: Core) -> int:
@@ -74,6 +76,19 @@ async def test_idempotency_keys_are_forgotten_after_a_week(tmp_path: Path) -> No
         clock.advance(7_200)
         await until(lambda: clock.sleepers == JOBS)
         await core.toolbox.call("task_create", {"title": "second", "idempotencyKey": "k"})
+
+
+async def test_checkpoints_expire_by_themselves(tmp_path: Path) -> None:
+    """Within an interval of its expiry a checkpoint is gone, and whoever listens is told, however many there are."""
+    types: Counter[str] = Counter()
+    async with kept(tmp_path) as (core, clock):
+        tasks = [await core.toolbox.call("task_create", {"title": f"t{number}"}) for number in range(120)]
+        for task in tasks * 5:
+            await core.toolbox.call("checkpoint_create", {"taskId": as_json(task)["id"], "expiresIn": 1})
+        subscription = core.bus.subscribe(lambda events: types.update(event.type for event in events))
+        await pass_time(clock, 60 + core.settings.sweep_interval)
+        subscription.close()
+    assert types == {"checkpoint.expired": 600}
 
 
 async def test_a_job_that_the_database_refuses_is_tried_again(tmp_path: Path) -> None:
