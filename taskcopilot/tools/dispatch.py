@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -21,6 +21,8 @@ from taskcopilot.tools.registry import Registry, Tool
 __all__ = ["Toolbox", "parse"]
 
 _UNKNOWN: Final = "extra_forbidden"
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Toolbox:
@@ -44,7 +46,7 @@ class Toolbox:
         return await self._recorder.record(partial(_write, tool, call))
 
 
-def parse(model: type[BaseModel], arguments: Mapping[str, Any]) -> BaseModel:
+def parse(model: type[Model], arguments: Mapping[str, Any]) -> Model:
     """Build the input model; raise InvalidArgumentError that names the first field at fault and lists the others."""
     if not isinstance(arguments, Mapping):
         raise InvalidArgumentError("the arguments must be a JSON object", field="arguments")

@@ -27,6 +27,7 @@ PATIENCE: Final = 10.0
 
 _MAX_INTEGER: Final = 2**63 - 1
 _LONG_NUMBER: Final = re.compile(rb"[0-9]{19}")
+_OCTETS: Final = "application/octet-stream"
 _UTF_8: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
 
@@ -40,8 +41,11 @@ async def read_object(request: web.Request) -> dict[str, Any]:
 
 
 async def read_optional_object(request: web.Request) -> dict[str, Any]:
-    """Return the body like `read_object`, and an empty object for no body at all or for `null`."""
-    if hdrs.CONTENT_TYPE not in request.headers and not await _read(request):
+    """Return the body like `read_object`, and an empty object for no body at all or for `null`.
+
+    Some clients say of no body that it is octets.
+    """
+    if request.content_type == _OCTETS and not await _read(request):
         return {}
     _refuse_other_types(request)
     value = _decode(await _read(request))
