@@ -49,6 +49,7 @@ class Session:
         self._held: set[str] = set()
         self._waiting: dict[str, _Request] = {}
         self._keeps_log = True
+        self._begun = False
         self.heard = False
         """True once any message of the protocol came."""
         self.needs_restart = False
@@ -65,6 +66,11 @@ class Session:
         """True when every request is answered."""
         return not self._waiting
 
+    @property
+    def _is_fresh(self) -> bool:
+        """True while the bridge has nothing of us: what it has sent on a connection it does not send again on it."""
+        return not self._begun and not self._waiting
+
     def _ends(self, wanted: Sequence[Registration]) -> list[str]:
         gone = self._held.difference(all_patterns(wanted))
         if not gone:
@@ -76,7 +82,7 @@ class Session:
         new = tuple(registration for registration in wanted if registration.id not in self._known)
         if not new:
             return []
-        if not self._known:
+        if self._is_fresh:
             return [self._request(new, resume=True)]
         if self._keeps_log and any(registration.since is not None for registration in new):
             self.needs_restart = True
@@ -129,6 +135,7 @@ class Session:
         request = self._waiting.pop(answer.request_id, None) if isinstance(answer.request_id, str) else None
         if request is None:
             return  # the answer to an unsubscribe
+        self._begun = True
         self._held.update(request.topics)
         self._keeps_log = answer.head is not None
         if not self._keeps_log and any(registration.since for registration in request.registrations):
@@ -145,7 +152,7 @@ class Session:
         error = SubscriptionError(answer.message, code=answer.code, field=answer.field, topics=topics)
         self._feed.reject(culprits, error)
         self._known -= request.ids
-        self.needs_restart |= bool(self._known) and culprits != request.ids
+        self.needs_restart |= not self._is_fresh and len(request.ids) > len(culprits)
 
     def _find(self, request_id: Any) -> _Request | None:
         """Return the request that an error is about; a server that echoes no ids answers in order."""
