@@ -11,7 +11,7 @@ from typing import Final
 
 from taskcopilot.errors import InvalidArgumentError, InvalidPatternError
 
-__all__ = ["ENTITIES", "MAX_PATTERN_LENGTH", "MAX_STARS", "Pattern", "glob_match", "topic"]
+__all__ = ["ENTITIES", "MAX_PATTERN_LENGTH", "MAX_STARS", "Pattern", "Selector", "glob_match", "topic"]
 
 ENTITIES: Final = frozenset({"stream", "task", "checkpoint", "agent"})
 
@@ -86,6 +86,27 @@ class Pattern:
     def matches(self, topic: str) -> bool:
         """Tell whether the topic matches this pattern."""
         return self.text == "*" or glob_match(self.text, topic)
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """A pattern, and the event types that are wanted of what it matches: globs, or None for all of them."""
+
+    pattern: Pattern
+    types: frozenset[str] | None = None
+
+    @classmethod
+    def of(cls, text: str, types: frozenset[str] | None = None) -> Selector:
+        """Check the pattern; see Pattern.parse."""
+        return cls(Pattern.parse(text), types)
+
+    def wants_type(self, event_type: str) -> bool:
+        """Tell whether events of this type are wanted."""
+        return self.types is None or any(glob_match(glob, event_type) for glob in self.types)
+
+    def matches(self, topic: str, event_type: str) -> bool:
+        """Tell whether an event is wanted."""
+        return self.pattern.matches(topic) and self.wants_type(event_type)
 
 
 def _problem(text: str) -> str | None:

@@ -86,8 +86,8 @@ class CatchUp:
         """Take one page of the first replay."""
         replay = member.replays[0]
         page = await self._page(member, replay.after, replay.until)
-        wanted = (entry.event for entry in page if replay.wants(entry.event, member.holdings))
-        member.sink.write(b"".join(member.wire.event(event, replayed=True) for event in wanted))
+        wanted = [entry for entry in page if replay.wants(entry.event, member.holdings)]
+        member.sink.write(member.wire.join(wanted, replayed=True))
         replay.after = page[-1].event.seq if page else replay.until
         if replay.after >= replay.until:
             member.replays.popleft()
@@ -98,8 +98,7 @@ class CatchUp:
         page = await self._page(member, member.position, head)
         if member.replays:
             return  # asked for while we read: older events come first
-        wanted = (entry for entry in page if member.holdings.wants(entry.event))
-        member.sink.write(b"".join(entry.frame(member.wire) for entry in wanted))
+        member.sink.write(member.wire.join([entry for entry in page if member.holdings.wants(entry.event)]))
         member.position = page[-1].event.seq if page else head
 
     async def _page(self, member: Member, after: int, until: int) -> list[Encoded]:

@@ -5,66 +5,67 @@ Answers and events share one way out, the sink, so that "`subscribed` before the
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
 
-from taskcopilot.bridge.cursor import Gap
+from taskcopilot.bridge.cursor import Cursor, Position
 from taskcopilot.bridge.frames import PING, text_frame
 from taskcopilot.bridge.hub import Hub
 from taskcopilot.bridge.member import Sink
 from taskcopilot.bridge.protocol import (
     ProtocolError,
+    Subscribe,
     encode_error,
-    encode_event,
-    encode_gap,
     encode_ping,
     encode_pong,
+    encode_snapshot,
     encode_subscribed,
 )
 from taskcopilot.bridge.session import Answer, Drop, Hold, Keepalive, Session
+from taskcopilot.bridge.wire import WebSocketWire
 from taskcopilot.clock import Clock, iso
-from taskcopilot.events import Event
+from taskcopilot.topics import Selector
 
-__all__ = ["Connection", "WebSocketWire"]
+__all__ = ["Connection", "Past"]
+
+_CONFLATION_WINDOW = 0.25
+"""Seconds within which old news is left out, for who asked for conflation and not for batches."""
+
+_NO_LIMIT = 1_000
+"""Events that wait at most for the end of that window."""
 
 
-class WebSocketWire:
-    """Events as uncompressed text frames; share one object among all connections of a server."""
+class Past(Protocol):
+    """What a subscribe may need of what was before it; everything here may take a trip to the database."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock: Final = clock
+    async def refresh(self) -> None:
+        """Bring the hub to the head and to the retention of the stored log: a client may hold a cursor that another
+        process gave it a moment ago.
+        """
+        ...
 
-    def event(self, event: Event, *, replayed: bool) -> bytes:
-        """See Wire."""
-        return text_frame(encode_event(event, replayed=replayed))
+    async def seq_before_last(self, selectors: Sequence[Selector], count: int) -> int:
+        """Return the number after which the newest `count` matching events come."""
+        ...
 
-    def gap(self, gap: Gap) -> bytes:
-        """See Wire."""
-        return text_frame(encode_gap(gap, iso(self._clock.now())))
+    async def snapshot(self, selectors: Sequence[Selector]) -> tuple[int, bytes]:
+        """Return the state of what the selectors match as JSON, and the number of the newest event that is in it."""
+        ...
 
 
 class Connection:
-    """One connected client. `close` must be called when its socket is gone.
-
-    `refresh` brings the hub to the head of the stored log: a client may hold a cursor that another process gave it a
-    moment ago.
-    """
+    """One connected client. `close` must be called when its socket is gone."""
 
     def __init__(
-        self,
-        hub: Hub,
-        sink: Sink,
-        wire: WebSocketWire,
-        clock: Clock,
-        *,
-        max_patterns: int,
-        refresh: Callable[[], Awaitable[None]],
+        self, hub: Hub, sink: Sink, wire: WebSocketWire, past: Past, clock: Clock, *, max_patterns: int
     ) -> None:
         self._hub = hub
         self._sink = sink
+        self._past = past
         self._clock = clock
-        self._refresh = refresh
         self._member = hub.attach(sink, wire)
+        self._wire = wire
         self._session = Session(self._member.holdings, max_patterns)
         self._keepalive = Keepalive()
 
@@ -84,7 +85,8 @@ class Connection:
             case Hold():
                 await self._hold(wish)
             case Drop():
-                self._drop(wish)
+                self._hub.drop(self._member, wish.patterns)
+                self._confirm(wish.request_id, [])
             case Answer():
                 self._send(encode_pong(wish.request_id, self._at()))
             case None:
@@ -103,24 +105,44 @@ class Connection:
         self._hub.detach(self._member)
 
     async def _hold(self, wish: Hold) -> None:
-        if wish.since is not None and wish.since.seq > self._hub.head:
-            await self._refresh()
-        position = self._hub.hold(self._member, wish.patterns, wish.since)
-        self._confirm(
-            wish.request_id,
-            wish.topics,
-            recovered=None if wish.since is None else position.gap is None,
-            gap=position.gap,
-        )
+        """Grant a subscribe. From the registration to the answer nothing is awaited: no event comes in between."""
+        request = wish.request
+        since, state = await self._start(wish)
+        if since is not None:
+            await self._past.refresh()
+        position = self._hub.hold(self._member, wish.selectors, since, self._wire_for(request))
+        self._confirm(request.request_id, request.topics, request.since is not None, position)
+        if state is not None:
+            self._send(encode_snapshot(self._at(), position.after, state))
 
-    def _drop(self, wish: Drop) -> None:
-        self._hub.drop(self._member, wish.patterns)
-        self._confirm(wish.request_id, [])
+    async def _start(self, wish: Hold) -> tuple[Cursor | None, bytes | None]:
+        """Return the cursor to start from, None for now, and the state as of then where it was asked for."""
+        request = wish.request
+        if request.snapshot:
+            seq, state = await self._past.snapshot(wish.selectors)
+            return request.since or Cursor(self._hub.log_state.epoch, seq), state
+        if request.last is not None:
+            return Cursor(
+                self._hub.log_state.epoch, await self._past.seq_before_last(wish.selectors, request.last)
+            ), None
+        return request.since, None
+
+    def _wire_for(self, request: Subscribe) -> WebSocketWire:
+        """Return how events are written from now on: options that a request does not name stay as they were."""
+        if request.batch is not None:
+            batch = request.batch
+            self._wire = replace(self._wire, delay=batch.seconds, most=batch.events, batched=True)
+        if request.conflate is not None:
+            self._wire = replace(self._wire, conflate=request.conflate)
+            if not self._wire.batched:
+                self._wire = replace(self._wire, delay=_CONFLATION_WINDOW, most=_NO_LIMIT)
+        return self._wire
 
     def _confirm(
-        self, request_id: object, topics: list[str], *, recovered: bool | None = None, gap: Gap | None = None
+        self, request_id: object, topics: list[str], resumed: bool = False, position: Position | None = None
     ) -> None:
         log = self._hub.log_state
+        gap = None if position is None else position.gap
         self._send(
             encode_subscribed(
                 request_id,
@@ -129,7 +151,7 @@ class Connection:
                 active=len(self._member.holdings),
                 epoch=log.epoch,
                 head=log.head,
-                recovered=recovered,
+                recovered=gap is None if resumed else None,
                 gap=gap,
             )
         )

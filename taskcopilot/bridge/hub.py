@@ -22,10 +22,11 @@ from taskcopilot.bridge.cursor import Cursor, Position
 from taskcopilot.bridge.member import Group, Member, MemberState, Sink
 from taskcopilot.bridge.pattern_index import PatternIndex
 from taskcopilot.bridge.subscriptions import Replay
-from taskcopilot.bridge.window import Encoded, Window, Wire
+from taskcopilot.bridge.window import Encoded, Window
+from taskcopilot.bridge.wire import Wire
 from taskcopilot.events import Event
 from taskcopilot.store.event_log import LogState
-from taskcopilot.topics import Pattern
+from taskcopilot.topics import Pattern, Selector
 
 __all__ = ["Hub", "Limits", "Statistics"]
 
@@ -65,7 +66,7 @@ class Hub:
         self.head = state.head
         """The newest event that was handed to the hub."""
         self._members: set[Member] = set()
-        self._groups: dict[tuple[Wire, frozenset[Pattern]], Group] = {}
+        self._groups: dict[tuple[Wire, frozenset[Selector]], Group] = {}
         self._index: PatternIndex[Group] = PatternIndex()
         self._window = Window(WINDOW)
         self._dirty: list[Group] = []
@@ -102,19 +103,23 @@ class Hub:
             member.task.cancel()
             member.task = None
 
-    def hold(self, member: Member, patterns: Sequence[Pattern], since: Cursor | None) -> Position:
-        """Let the member have the patterns from a cursor, or from now on.
+    def hold(
+        self, member: Member, selectors: Sequence[Selector], since: Cursor | None, wire: Wire | None = None
+    ) -> Position:
+        """Let the member have what the selectors match, from a cursor, or from now on.
 
         Registered when this returns; the caller writes its answer before anything else runs, so the answer precedes the
-        first event. The position says where delivery starts and what is missing.
+        first event. The position says where delivery starts and what is missing. `wire` is how the member gets its
+        events from now on, by default as before.
         """
         self.flush()
+        member.wire = wire or member.wire
         position = Position(self.head) if since is None else since.locate(self.log_state)
         reached = self.head if member.state is MemberState.LIVE else member.position
         already = member.holdings.copy()
-        member.holdings.hold(patterns, position.after)
+        member.holdings.hold(selectors, position.after)
         if position.after < reached:
-            member.replays.append(Replay(patterns, position.after, reached, already))
+            member.replays.append(Replay(selectors, position.after, reached, already))
         self._place(member, reached)
         return position
 
@@ -135,42 +140,65 @@ class Hub:
         for event in events:
             entry = Encoded(event)
             self._window.append(entry)
-            for group in self._index.match(event.topic):
-                if not group.pending:
-                    self._dirty.append(group)
-                group.pending.append(entry.frame(group.wire))
+            for group in self._index.match(event.topic, event.type):
+                self._queue(group, entry)
         self.head = events[-1].seq
         if not self._in_turn:
             self._in_turn = True
-            self.flush()
+            self._write_dirty()
             asyncio.get_running_loop().call_soon(self._end_turn)
 
     def flush(self) -> None:
-        """Write what is pending: one join per group, one write per member."""
+        """Write what is pending, also what may still wait for others."""
+        self._write_dirty()
+        for group in [group for group in self._groups.values() if group.timer is not None]:
+            self._write_group(group)
+
+    def _queue(self, group: Group, entry: Encoded) -> None:
+        """Let an event wait for the end of the turn, or for the others that its wire wants it to travel with."""
+        group.pending.append(entry)
+        waiting = len(group.pending)
+        if waiting == group.wire.most == 1:
+            self._dirty.append(group)
+        elif waiting == group.wire.most:
+            self._write_group(group)
+        elif group.timer is None and waiting < group.wire.most:
+            group.timer = asyncio.get_running_loop().call_later(group.wire.delay, self._write_group, group)
+
+    def _write_dirty(self) -> None:
         dirty, self._dirty = self._dirty, []
         for group in dirty:
-            frames, group.pending = group.pending, []
-            data = b"".join(frames)
+            self._write_group(group)
+
+    def _write_group(self, group: Group) -> None:
+        """Write what waits for a group: one join, one write per member."""
+        if group.timer is not None:
+            group.timer.cancel()
+            group.timer = None
+        pending, group.pending = group.pending, []
+        if pending:
+            data = group.wire.join(pending)
             for member in tuple(group.members):
-                self._write_live(member, data, len(frames))
+                self._write_live(member, data, pending)
 
     def _end_turn(self) -> None:
         """Write what came since the first event of this turn; keep joining while more keeps coming."""
         if not self._dirty:
             self._in_turn = False
             return
-        self.flush()
+        self._write_dirty()
         asyncio.get_running_loop().call_soon(self._end_turn)
 
-    def _write_live(self, member: Member, data: bytes, events: int) -> None:
+    def _write_live(self, member: Member, data: bytes, entries: Sequence[Encoded]) -> None:
         member.sink.write(data)
         if not (waiting := member.sink.buffered()):
             member.outstanding = 0
             return
-        member.outstanding += events
+        member.outstanding += len(entries)
         if waiting > self._limits.bytes or member.outstanding > self._limits.events:
-            _log.info("a client leaves live delivery at event %d: %d bytes wait for it", self.head, waiting)
-            self._fall_behind(member, self.head)
+            reached = entries[-1].event.seq
+            _log.info("a client leaves live delivery at event %d: %d bytes wait for it", reached, waiting)
+            self._fall_behind(member, reached)
 
     def _place(self, member: Member, reached: int) -> None:
         """Put the member where it belongs: in the group of its patterns, or on its own way through the log."""
@@ -187,11 +215,11 @@ class Hub:
         member.outstanding = 0
         if not member.holdings:
             return
-        key = (member.wire, member.holdings.patterns)
+        key = (member.wire, member.holdings.selectors)
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group(*key)
-            self._index.add(group, group.patterns)
+            self._index.add(group, group.selectors)
         group.members.add(member)
         member.group = group
 
@@ -201,8 +229,10 @@ class Hub:
             return
         group.members.discard(member)
         if not group.members:
-            self._index.remove(group, group.patterns)
-            del self._groups[group.wire, group.patterns]
+            if group.timer is not None:
+                group.timer.cancel()
+            self._index.remove(group, group.selectors)
+            del self._groups[group.wire, group.selectors]
 
     def _fall_behind(self, member: Member, reached: int) -> None:
         self._leave_group(member)

@@ -8,8 +8,9 @@ from enum import Enum, auto
 from typing import Protocol
 
 from taskcopilot.bridge.subscriptions import Holdings, Replay
-from taskcopilot.bridge.window import Wire
-from taskcopilot.topics import Pattern
+from taskcopilot.bridge.window import Encoded
+from taskcopilot.bridge.wire import Wire
+from taskcopilot.topics import Selector
 
 __all__ = ["Group", "Member", "MemberState", "Sink"]
 
@@ -66,12 +67,13 @@ class Member:
 
 
 class Group:
-    """Live members that get the same bytes: they hold the same patterns over the same wire."""
+    """Live members that get the same bytes: they hold the same selectors over the same wire."""
 
-    __slots__ = ("members", "patterns", "pending", "wire")
+    __slots__ = ("members", "pending", "selectors", "timer", "wire")
 
-    def __init__(self, wire: Wire, patterns: frozenset[Pattern]) -> None:
+    def __init__(self, wire: Wire, selectors: frozenset[Selector]) -> None:
         self.wire = wire
-        self.patterns = patterns
+        self.selectors = selectors
         self.members: set[Member] = set()
-        self.pending: list[bytes] = []
+        self.pending: list[Encoded] = []
+        self.timer: asyncio.TimerHandle | None = None

@@ -1,72 +1,76 @@
-"""From a topic to those whose patterns it matches, without asking everybody.
+"""From an event's topic and type to those who want it, without asking everybody.
 
-Four shelves, by the shape of the pattern: exact topics and `entity:*` are dictionary look-ups, `*` is a set, and only
-the other globs are tried one by one. Answers are kept until a pattern comes or goes: the same few topics come again
+Four shelves, by the shape of the pattern: exact topics and `entity:*` are dictionary look-ups, `*` is one shelf, and only
+the other globs are tried one by one. Answers are kept until a selector comes or goes: the same few topics come again
 and again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Final, Generic, TypeVar
 
-from taskcopilot.topics import Pattern
+from taskcopilot.topics import Pattern, Selector
 
 __all__ = ["PatternIndex"]
 
 Owner = TypeVar("Owner", bound=Hashable)
 
 _REMEMBERED: Final = 4_096
-"""Topics whose answer is kept; beyond that the memory starts anew."""
+"""Answers that are kept; beyond that the memory starts anew."""
 
-_Shelf = dict[str, set[Owner]]
+_Place = tuple[Owner, Selector]
+_Shelf = dict[str, set[_Place[Owner]]]
 
 
 class PatternIndex(Generic[Owner]):
-    """Patterns and their owners. An owner appears once in an answer, whatever number of its patterns match."""
+    """Selectors and their owners. An owner appears once in an answer, whatever number of its selectors match."""
 
     def __init__(self) -> None:
         self._exact: _Shelf[Owner] = {}
         self._entities: _Shelf[Owner] = {}
-        self._globs: dict[Pattern, set[Owner]] = {}
-        self._everything: set[Owner] = set()
-        self._answers: dict[str, tuple[Owner, ...]] = {}
+        self._globs: dict[Pattern, set[_Place[Owner]]] = {}
+        self._everything: set[_Place[Owner]] = set()
+        self._answers: dict[tuple[str, str], tuple[Owner, ...]] = {}
 
-    def add(self, owner: Owner, patterns: Iterable[Pattern]) -> None:
-        """Let the owner have what these patterns match, too."""
+    def add(self, owner: Owner, selectors: Iterable[Selector]) -> None:
+        """Let the owner have what these selectors match, too."""
         self._answers.clear()
-        for pattern in patterns:
-            self._shelf(pattern).add(owner)
+        for selector in selectors:
+            self._shelf(selector.pattern).add((owner, selector))
 
-    def remove(self, owner: Owner, patterns: Iterable[Pattern]) -> None:
-        """Undo `add`; patterns that the owner does not hold are passed over."""
+    def remove(self, owner: Owner, selectors: Iterable[Selector]) -> None:
+        """Undo `add`; selectors that the owner does not hold are passed over."""
         self._answers.clear()
-        for pattern in patterns:
-            self._shelf(pattern).discard(owner)
-            self._tidy(pattern)
+        for selector in selectors:
+            self._shelf(selector.pattern).discard((owner, selector))
+            self._tidy(selector.pattern)
 
-    def match(self, topic: str) -> tuple[Owner, ...]:
-        """Return the owners of all patterns that match the topic, each once, in no particular order."""
-        answer = self._answers.get(topic)
+    def match(self, topic: str, event_type: str) -> tuple[Owner, ...]:
+        """Return the owners of all selectors that match, each once, in no particular order."""
+        key = (topic, event_type)
+        answer = self._answers.get(key)
         if answer is None:
             if len(self._answers) >= _REMEMBERED:
                 self._answers.clear()
-            answer = self._answers[topic] = self._look_up(topic)
+            answer = self._answers[key] = tuple(
+                {owner for owner, selector in self._candidates(topic) if selector.wants_type(event_type)}
+            )
         return answer
 
     def __len__(self) -> int:
         shelves = (*self._exact.values(), *self._entities.values(), *self._globs.values(), self._everything)
         return sum(map(len, shelves))
 
-    def _look_up(self, topic: str) -> tuple[Owner, ...]:
-        found = set(self._everything)
-        found.update(self._exact.get(topic, ()), self._entities.get(topic.partition(":")[0], ()))
-        for pattern, owners in self._globs.items():
+    def _candidates(self, topic: str) -> Iterator[_Place[Owner]]:
+        yield from self._everything
+        yield from self._exact.get(topic, ())
+        yield from self._entities.get(topic.partition(":")[0], ())
+        for pattern, places in self._globs.items():
             if pattern.matches(topic):
-                found.update(owners)
-        return tuple(found)
+                yield from places
 
-    def _shelf(self, pattern: Pattern) -> set[Owner]:
+    def _shelf(self, pattern: Pattern) -> set[_Place[Owner]]:
         if pattern.text == "*":
             return self._everything
         if pattern.is_exact:

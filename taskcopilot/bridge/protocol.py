@@ -11,7 +11,9 @@ from typing import Any, Final
 
 import orjson
 
+from taskcopilot.bridge import options
 from taskcopilot.bridge.cursor import Cursor, Gap
+from taskcopilot.bridge.options import Batch
 from taskcopilot.errors import InvalidArgumentError
 from taskcopilot.events import Event
 
@@ -30,6 +32,7 @@ __all__ = [
     "encode_gap",
     "encode_ping",
     "encode_pong",
+    "encode_snapshot",
     "encode_subscribed",
     "parse",
 ]
@@ -73,7 +76,12 @@ class Subscribe:
 
     request_id: Any
     topics: list[str]
-    since: Cursor | None
+    since: Cursor | None = None
+    last: int | None = None
+    types: frozenset[str] | None = None
+    snapshot: bool = False
+    batch: Batch | None = None
+    conflate: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +121,10 @@ def parse(frame: str | bytes) -> Request:
     match message.get("type"):
         case "subscribe":
             payload = _payload(message, request_id)
-            return Subscribe(request_id, _topics(payload, request_id), _since(payload, request_id))
+            try:
+                return Subscribe(request_id, _topics(payload, request_id), **options.read(payload))
+            except InvalidArgumentError as error:
+                raise _bad_option(error, request_id) from None
         case "unsubscribe":
             return Unsubscribe(request_id, _topics(_payload(message, request_id), request_id))
         case "ping":
@@ -165,18 +176,13 @@ def _topics(payload: dict[str, Any], request_id: Any) -> list[str]:
     return topics
 
 
-def _since(payload: dict[str, Any], request_id: Any) -> Cursor | None:
-    if (since := payload.get("since")) is None:
-        return None
-    try:
-        return Cursor.parse(since)
-    except InvalidArgumentError as error:
-        raise ProtocolError(
-            ErrorCode.INVALID_MESSAGE,
-            f"Invalid message format: {error.message}",
-            request_id=request_id,
-            field="since",
-        ) from None
+def _bad_option(error: InvalidArgumentError, request_id: Any) -> ProtocolError:
+    return ProtocolError(
+        ErrorCode.INVALID_MESSAGE,
+        f"Invalid message format: {error.message}",
+        request_id=request_id,
+        field=error.field,
+    )
 
 
 def encode_event(event: Event, *, replayed: bool = False) -> bytes:
@@ -222,6 +228,11 @@ def encode_error(error: ProtocolError, at: str) -> bytes:
 def encode_gap(gap: Gap, at: str) -> bytes:
     """Return the notice that a client fell behind what the log keeps."""
     return _encode("gap", ABSENT, at, gap.as_json())
+
+
+def encode_snapshot(at: str, seq: int, state: bytes) -> bytes:
+    """Return the state as of an event number; `state` are the members `streams` and `tasks` as JSON, braces included."""
+    return b'{"type":"snapshot","timestamp":"%b","payload":{"seq":%d,%b}' % (at.encode(), seq, state[1:]) + b"}"
 
 
 def encode_pong(request_id: Any, at: str) -> bytes:

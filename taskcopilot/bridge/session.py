@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from taskcopilot.bridge.cursor import Cursor
 from taskcopilot.bridge.protocol import (
     ErrorCode,
     Ping,
@@ -18,7 +17,7 @@ from taskcopilot.bridge.protocol import (
 )
 from taskcopilot.bridge.subscriptions import Holdings
 from taskcopilot.errors import InvalidPatternError
-from taskcopilot.topics import Pattern
+from taskcopilot.topics import Pattern, Selector
 
 __all__ = ["Answer", "Drop", "Hold", "Keepalive", "Session", "Wish"]
 
@@ -28,12 +27,10 @@ _SILENT_INTERVALS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Grant a subscribe: hold the patterns from the cursor, or from now on."""
+    """Grant a subscribe: hold the selectors, from where `request` says."""
 
-    request_id: Any
-    topics: list[str]
-    patterns: list[Pattern]
-    since: Cursor | None
+    request: Subscribe
+    selectors: list[Selector]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +74,9 @@ class Session:
     def _decide(self, request: Request) -> Wish:
         match request:
             case Subscribe():
-                patterns = _patterns(request.topics)
-                self._check_limit(patterns, request.request_id)
-                return Hold(request.request_id, request.topics, patterns, request.since)
+                selectors = [Selector(pattern, request.types) for pattern in _patterns(request.topics)]
+                self._check_limit(selectors, request.request_id)
+                return Hold(request, selectors)
             case Unsubscribe():
                 patterns = _patterns(request.topics)
                 self._check_held(patterns, request.request_id)
@@ -89,8 +86,8 @@ class Session:
             case Pong():
                 return None
 
-    def _check_limit(self, patterns: list[Pattern], request_id: Any) -> None:
-        if len(self._holdings.patterns.union(patterns)) > self._max_patterns:
+    def _check_limit(self, selectors: list[Selector], request_id: Any) -> None:
+        if len(self._holdings.selectors.union(selectors)) > self._max_patterns:
             raise ProtocolError(
                 ErrorCode.SUBSCRIPTION_LIMIT,
                 f"Subscription limit exceeded (max {self._max_patterns})",
@@ -99,8 +96,9 @@ class Session:
             )
 
     def _check_held(self, patterns: list[Pattern], request_id: Any) -> None:
+        held = self._holdings.patterns
         for index, pattern in enumerate(patterns):
-            if pattern not in self._holdings:
+            if pattern not in held:
                 raise ProtocolError(
                     ErrorCode.NOT_SUBSCRIBED,
                     f"Not subscribed: {pattern.text}",

@@ -1,7 +1,8 @@
 """What one client is subscribed to, and from where on: the part of the delivery promise that is plain arithmetic.
 
-A pattern is held from a number on: the client has, or is about to get, every event after it that the pattern matches.
-An event is wanted when any held pattern matches it and was held from before it.
+A selector (a pattern, and perhaps the types wanted of it) is held from a number on: the client has, or is about to get,
+every event after it that the selector matches. An event is wanted when any held selector matches it and was held from
+before it.
 """
 
 from __future__ import annotations
@@ -10,41 +11,49 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from taskcopilot.events import Event
-from taskcopilot.topics import Pattern
+from taskcopilot.topics import Pattern, Selector
 
 __all__ = ["Holdings", "Replay"]
 
 
 class Holdings:
-    """Patterns and the number that each is held from."""
+    """Selectors and the number that each is held from."""
 
-    def __init__(self, after: dict[Pattern, int] | None = None) -> None:
-        self._after: dict[Pattern, int] = {} if after is None else after
+    def __init__(self, after: dict[Selector, int] | None = None) -> None:
+        self._after: dict[Selector, int] = {} if after is None else after
 
     def __len__(self) -> int:
         return len(self._after)
 
-    def __contains__(self, pattern: Pattern) -> bool:
-        return pattern in self._after
+    def __contains__(self, selector: Selector) -> bool:
+        return selector in self._after
+
+    @property
+    def selectors(self) -> frozenset[Selector]:
+        """The selectors held: what makes two clients members of one group."""
+        return frozenset(self._after)
 
     @property
     def patterns(self) -> frozenset[Pattern]:
-        """The patterns held: what makes two clients members of one group."""
-        return frozenset(self._after)
+        """The patterns of the selectors: what limits and unsubscribing go by."""
+        return frozenset(selector.pattern for selector in self._after)
 
     def wants(self, event: Event) -> bool:
         """Tell whether the client is to get this event."""
-        return any(after < event.seq and pattern.matches(event.topic) for pattern, after in self._after.items())
+        return any(
+            after < event.seq and selector.matches(event.topic, event.type) for selector, after in self._after.items()
+        )
 
-    def hold(self, patterns: Iterable[Pattern], after: int) -> None:
-        """Hold the patterns from `after` on, or from earlier where they already are."""
-        for pattern in patterns:
-            self._after[pattern] = min(after, self._after.get(pattern, after))
+    def hold(self, selectors: Iterable[Selector], after: int) -> None:
+        """Hold the selectors from `after` on, or from earlier where they already are."""
+        for selector in selectors:
+            self._after[selector] = min(after, self._after.get(selector, after))
 
     def drop(self, patterns: Iterable[Pattern]) -> None:
-        """Hold the patterns no longer."""
-        for pattern in patterns:
-            self._after.pop(pattern, None)
+        """Hold nothing of these patterns any longer, whatever types were asked for."""
+        going = set(patterns)
+        for selector in [selector for selector in self._after if selector.pattern in going]:
+            del self._after[selector]
 
     def copy(self) -> Holdings:
         """Return what is held now; later changes do not show in it."""
@@ -58,7 +67,7 @@ class Replay:
     `already` is what the client held before it asked: what that covers was delivered, or will be, and is left out.
     """
 
-    patterns: Sequence[Pattern]
+    selectors: Sequence[Selector]
     after: int
     until: int
     already: Holdings
@@ -67,6 +76,6 @@ class Replay:
         """Tell whether this event belongs to the replay, for a client that holds `holdings` by now."""
         return (
             event.seq <= self.until
-            and any(pattern in holdings and pattern.matches(event.topic) for pattern in self.patterns)
+            and any(selector in holdings and selector.matches(event.topic, event.type) for selector in self.selectors)
             and not self.already.wants(event)
         )

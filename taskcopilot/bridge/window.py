@@ -5,41 +5,37 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
-from typing import Protocol
 
-from taskcopilot.bridge.cursor import Gap
+from taskcopilot.bridge.frames import text_frame
+from taskcopilot.bridge.protocol import encode_event
 from taskcopilot.events import Event
 
-__all__ = ["Encoded", "Window", "Wire"]
-
-
-class Wire(Protocol):
-    """How a transport writes what the hub delivers. Compared by identity: one object per kind of transport."""
-
-    def event(self, event: Event, *, replayed: bool) -> bytes:
-        """Return an event as the transport's bytes."""
-        ...
-
-    def gap(self, gap: Gap) -> bytes:
-        """Return the notice that events are gone."""
-        ...
+__all__ = ["Encoded", "Window"]
 
 
 class Encoded:
-    """An event and its bytes per wire, made when first asked for."""
+    """An event and its bytes, made when first asked for and shared by everybody."""
 
-    __slots__ = ("_frames", "event")
+    __slots__ = ("_envelope", "_frame", "event")
 
     def __init__(self, event: Event) -> None:
         self.event = event
-        self._frames: dict[Wire, bytes] = {}
+        self._envelope: bytes | None = None
+        self._frame: bytes | None = None
 
-    def frame(self, wire: Wire) -> bytes:
-        """Return the event's bytes; the same object for everybody who shares the wire."""
-        frame = self._frames.get(wire)
-        if frame is None:
-            frame = self._frames[wire] = wire.event(self.event, replayed=False)
-        return frame
+    @property
+    def envelope(self) -> bytes:
+        """The event as JSON."""
+        if self._envelope is None:
+            self._envelope = encode_event(self.event)
+        return self._envelope
+
+    @property
+    def frame(self) -> bytes:
+        """The event as one WebSocket frame."""
+        if self._frame is None:
+            self._frame = text_frame(self.envelope)
+        return self._frame
 
 
 class Window:

@@ -106,6 +106,10 @@ class Database:
         """Return the state of the log and a page of events after `after`, of one snapshot."""
         return await self._on_reader(_read_log, after, limit)
 
+    async def read_log_before(self, before: int, limit: int = event_log.PAGE) -> list[Event]:
+        """Return a page of events before a number, newest first."""
+        return await self._on_reader(event_log.read_page_before, before, limit)
+
     async def checkpoint(self) -> bool:
         """Move the WAL into the database file; False when a writer was at work and it has to wait."""
         return await self._writer.run(self._checkpoint)

@@ -10,12 +10,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 from taskcopilot.events import Event
-from taskcopilot.store.transaction import Emitted
+from taskcopilot.store.transaction import Emitted, Tx
 
-__all__ = ["PAGE", "LogState", "append", "create", "read_page", "state"]
+__all__ = ["PAGE", "LogState", "append", "create", "prune", "read_page", "read_page_before", "state"]
 
 PAGE: Final = 500
 """Rows a reading transaction takes at once: a long reader keeps the WAL from being reset (91 MiB, measured)."""
@@ -55,6 +56,28 @@ def append(connection: sqlite3.Connection, at: str, emitted: Sequence[Emitted]) 
         [(event.seq, event.at, event.topic, event.type, event.data.decode()) for event in events],
     )
     return events
+
+
+def read_page_before(connection: sqlite3.Connection, before: int, limit: int = PAGE) -> list[Event]:
+    """Return up to `limit` events before the number `before`, newest first."""
+    rows = connection.execute(
+        "SELECT seq, at, topic, type, data FROM events WHERE seq < ? ORDER BY seq DESC LIMIT ?", (before, limit)
+    )
+    return [Event(row[0], row[1], row[2], row[3], row[4].encode()) for row in rows]
+
+
+def prune(tx: Tx, keep: int, before: str) -> int:
+    """Remove the oldest events beyond the newest `keep`, and those committed before a moment; a page at most.
+
+    Returns how many were removed: when it is a whole page, there may be more.
+    """
+    head, pruned_to = tx.one("SELECT head, pruned_to FROM log_state WHERE id = 1") or (0, 0)
+    oldest = tx.all("SELECT seq, at FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (pruned_to, PAGE))
+    going = [row["seq"] for row in takewhile(lambda row: row["seq"] <= head - keep or row["at"] < before, oldest)]
+    if going:
+        tx.execute("DELETE FROM events WHERE seq <= ?", (going[-1],))
+        tx.execute("UPDATE log_state SET pruned_to = ? WHERE id = 1", (going[-1],))
+    return len(going)
 
 
 def read_page(connection: sqlite3.Connection, after: int, limit: int = PAGE) -> list[Event]:

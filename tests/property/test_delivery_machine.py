@@ -13,12 +13,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from taskcopilot.bridge.connection import WebSocketWire
 from taskcopilot.bridge.cursor import Cursor
 from taskcopilot.bridge.hub import Hub, Limits
 from taskcopilot.bridge.member import Member, MemberState
 from taskcopilot.bridge.window import Window
-from taskcopilot.topics import Pattern
+from taskcopilot.bridge.wire import WebSocketWire
+from taskcopilot.topics import Pattern, Selector
 from tests.helpers.clock import FakeClock
 from tests.helpers.logs import MemoryLog
 from tests.helpers.sinks import MemorySink
@@ -94,7 +94,7 @@ class Delivery(RuleBasedStateMachine):
 
         async def work() -> None:
             since = None if back is None else Cursor("epoch", after)
-            assert self.hub.hold(client.member, patterns, since).after == after
+            assert self.hub.hold(client.member, list(map(Selector, patterns)), since).after == after
             await settle(1)
 
         self.run(work())
@@ -145,7 +145,7 @@ class Delivery(RuleBasedStateMachine):
             new = self.clients[who] = self.connect()
             self.hub.receive(self.log.append("task:1", "stream:A"))
             if old.held:
-                self.hub.hold(new.member, list(old.held), Cursor("epoch", cursor))
+                self.hub.hold(new.member, list(map(Selector, old.held)), Cursor("epoch", cursor))
                 new.held = dict.fromkeys(old.held, cursor)
             await settle(1)
 

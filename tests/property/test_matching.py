@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskcopilot.bridge.pattern_index import PatternIndex
-from taskcopilot.topics import ENTITIES, Pattern, glob_match
+from taskcopilot.topics import ENTITIES, Pattern, Selector, glob_match
 
 LETTERS = "ab:[.?*"
 ENTITY = st.sampled_from(sorted(ENTITIES))
@@ -48,15 +48,15 @@ def test_the_index_answers_as_asking_everybody_would(
     for adding, owner, patterns in changes:
         mine = held.setdefault(owner, set())
         if adding:
-            index.add(owner, patterns)
+            index.add(owner, map(Selector, patterns))
             mine.update(patterns)
         else:
-            index.remove(owner, patterns)
+            index.remove(owner, map(Selector, patterns))
             mine.difference_update(patterns)
         for topic in topics:
             expected = {owner for owner, patterns in held.items() if any(p.matches(topic) for p in patterns)}
             for _ in range(2):
-                answer = index.match(topic)
+                answer = index.match(topic, "task.updated")
                 assert len(answer) == len(set(answer))
                 assert expected == set(answer)
     assert sum(map(len, held.values())) == len(index)

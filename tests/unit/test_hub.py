@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from taskcopilot.bridge import catch_up
-from taskcopilot.bridge.connection import WebSocketWire
+import pytest
+
+from taskcopilot.bridge import catch_up, window
 from taskcopilot.bridge.cursor import Cursor, Gap
 from taskcopilot.bridge.hub import WINDOW, Hub, Limits
 from taskcopilot.bridge.member import Member, MemberState
-from taskcopilot.topics import Pattern
+from taskcopilot.bridge.window import Encoded
+from taskcopilot.bridge.wire import WebSocketWire
+from taskcopilot.topics import Pattern, Selector
 from tests.helpers.clock import FakeClock
 from tests.helpers.logs import MemoryLog
 from tests.helpers.sinks import MemorySink
@@ -20,6 +24,10 @@ WIRE = WebSocketWire(FakeClock(datetime(2026, 1, 8, tzinfo=UTC)))
 
 def patterns(*texts: str) -> list[Pattern]:
     return [Pattern.parse(text) for text in texts]
+
+
+def selectors(*texts: str, types: frozenset[str] | None = None) -> list[Selector]:
+    return [Selector.of(text, types) for text in texts]
 
 
 class Bench:
@@ -33,7 +41,7 @@ class Bench:
         sink = MemorySink()
         member = self.hub.attach(sink, WIRE)
         if texts:
-            self.hub.hold(member, patterns(*texts), None if since is None else Cursor("epoch", since))
+            self.hub.hold(member, selectors(*texts), None if since is None else Cursor("epoch", since))
         return member, sink
 
     def publish(self, *topics: str) -> None:
@@ -64,19 +72,13 @@ async def test_the_first_event_of_a_quiet_moment_goes_out_at_once() -> None:
     assert sink.writes == 2
 
 
-async def test_an_event_is_encoded_once_for_all_who_share_the_wire() -> None:
+async def test_an_event_is_encoded_once_for_all_who_share_the_wire(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many groups and clients there are."""
     bench = Bench()
-    encoded = []
-
-    class Counting(WebSocketWire):
-        def event(self, event, *, replayed):
-            encoded.append(event.seq)
-            return super().event(event, replayed=replayed)
-
-    wire = Counting(FakeClock())
     for texts in (("*",), ("*",), ("task:*",), ("task:1", "*")):
-        bench.hub.hold(bench.hub.attach(MemorySink(), wire), patterns(*texts), None)
+        bench.client(*texts)
+    encoded = []
+    monkeypatch.setattr(window, "encode_event", lambda event: encoded.append(event.seq) or b"{}")
     bench.publish("task:1", "stream:1")
     assert encoded == [1, 2]
 
@@ -112,7 +114,7 @@ async def test_what_an_older_pattern_delivered_is_not_delivered_again() -> None:
     bench.publish("task:1", "stream:1", "task:2")
     member, sink = bench.client("task:1")
     bench.publish("task:1", "task:2")
-    bench.hub.hold(member, patterns("task:*"), Cursor("epoch", 0))
+    bench.hub.hold(member, selectors("task:*"), Cursor("epoch", 0))
     await until(lambda: member.state is MemberState.LIVE)
     assert sink.seqs == [4, 1, 3, 5]
 
@@ -122,7 +124,7 @@ async def test_two_replays_on_one_connection_bring_each_event_once() -> None:
     bench = Bench()
     bench.publish(*(f"task:{number}" for number in range(catch_up.PAGE * 2)))
     member, sink = bench.client("task:*", since=catch_up.PAGE)
-    bench.hub.hold(member, patterns("task:1*"), Cursor("epoch", 0))
+    bench.hub.hold(member, selectors("task:1*"), Cursor("epoch", 0))
     bench.publish("task:17")
     await until(lambda: member.state is MemberState.LIVE)
     wanted = {e.seq for e in bench.log.events if e.seq > catch_up.PAGE or e.topic.startswith("task:1")}
@@ -141,7 +143,7 @@ async def test_what_is_asked_for_while_the_log_is_read_comes_in_order_too() -> N
     sink.resume()
     bench.log.turns = 50
     await until(lambda: bench.log.reads)
-    bench.hub.hold(slow, patterns("stream:*"), Cursor("epoch", 0))
+    bench.hub.hold(slow, selectors("stream:*"), Cursor("epoch", 0))
     await until(lambda: slow.state is MemberState.LIVE)
     streams = [m["seq"] for m in sink.messages if m["payload"]["topic"] == "stream:1"]
     assert streams == [1, *range(5, WINDOW + 5)]
@@ -153,7 +155,7 @@ async def test_without_a_cursor_nothing_older_is_delivered() -> None:
     bench.publish("task:1", "stream:1")
     member, sink = bench.client("task:*", since=0)
     bench.publish("stream:1")
-    bench.hub.hold(member, patterns("stream:*"), None)
+    bench.hub.hold(member, selectors("stream:*"), None)
     bench.publish("stream:1")
     await until(lambda: member.state is MemberState.LIVE)
     assert sink.seqs == [1, 4]
@@ -170,7 +172,7 @@ async def test_a_slow_client_leaves_at_the_bound_and_gets_everything_in_order_la
         await settle(1)
     assert slow.state is MemberState.CATCHING_UP
     assert healthy_sink.seqs == list(range(1, WINDOW * 2 + 1))
-    frame = len(WIRE.event(bench.log.events[-1], replayed=False))
+    frame = len(WIRE.join([Encoded(bench.log.events[-1])]))
     assert slow_sink.buffered() <= 13 * frame
     slow_sink.resume()
     await until(lambda: slow.state is MemberState.LIVE)
@@ -221,7 +223,7 @@ async def test_a_cursor_below_retention_is_answered_with_the_gap() -> None:
     bench.log.pruned_to = 5
     bench.hub.note_pruned(5)
     member, sink = bench.client()
-    position = bench.hub.hold(member, patterns("*"), Cursor("epoch", 2))
+    position = bench.hub.hold(member, selectors("*"), Cursor("epoch", 2))
     await until(lambda: member.state is MemberState.LIVE)
     assert (position.gap, sink.seqs) == (Gap(3, 5), [6, 7, 8, 9])
 
@@ -274,3 +276,68 @@ async def test_a_client_that_leaves_in_the_middle_of_a_replay_leaves_nothing_beh
     bench.publish("task:1")
     await settle()
     assert (sink.writes, bench.hub.statistics().members) == (written, 0)
+
+
+async def test_a_filter_lets_only_its_types_through() -> None:
+    """Globs over event types; live, replayed, and when catching up."""
+    bench = Bench()
+    bench.publish("task:1")
+    bench.log.events.append(replace(bench.log.events[0], seq=2, type="task.completed"))
+    bench.hub.receive(bench.log.events[1:])
+    sink = MemorySink()
+    member = bench.hub.attach(sink, WIRE)
+    bench.hub.hold(member, selectors("task:*", types=frozenset({"*.completed"})), Cursor("epoch", 0))
+    await until(lambda: member.state is MemberState.LIVE)
+    bench.publish("task:1")
+    await settle()
+    assert sink.seqs == [2]
+    bench.hub.drop(member, patterns("task:*"))
+    assert bench.hub.statistics().patterns == 0
+
+
+async def test_a_batch_waits_for_its_time_or_its_number() -> None:
+    """Many events in one message, only for who asked for it."""
+    bench = Bench()
+    sink, plain = MemorySink(), bench.client("*")[1]
+    member = bench.hub.attach(sink, WIRE)
+    bench.hub.hold(member, selectors("*"), None, replace(WIRE, delay=3_600, most=3, batched=True))
+    for _ in range(4):
+        bench.publish("task:1")
+    await settle()
+    assert plain.seqs == [1, 2, 3, 4]
+    assert [len(message["payload"]["events"]) for message in sink.messages] == [3]
+    assert bench.hub.complete_up_to(member) == 4
+    batches = [[event["seq"] for event in message["payload"]["events"]] for message in sink.messages]
+    assert batches == [[1, 2, 3], [4]]
+    bench.publish("task:1")
+    bench.hub.detach(member)
+    await settle()
+    assert bench.hub.statistics().groups == 1
+
+
+async def test_a_batch_goes_out_when_its_time_is_over() -> None:
+    """With however few events."""
+    bench = Bench()
+    sink = MemorySink()
+    member = bench.hub.attach(sink, WIRE)
+    bench.hub.hold(member, selectors("*"), None, replace(WIRE, delay=0.001, most=100, batched=True))
+    bench.publish("task:1", "task:1")
+    assert sink.messages == []
+    await until(lambda: sink.messages)
+    assert len(sink.messages[0]["payload"]["events"]) == 2
+
+
+async def test_conflation_leaves_out_old_news_and_nothing_else() -> None:
+    """Only the newest progress of each stream; what ends something always comes."""
+    bench = Bench()
+    sink = MemorySink()
+    member = bench.hub.attach(sink, WIRE)
+    wire = replace(WIRE, delay=3_600, most=1_000, conflate=frozenset({"stream.progress"}))
+    bench.hub.hold(member, selectors("*"), None, wire)
+    kinds = ["stream.progress", "task.completed", "stream.progress", "stream.completed", "stream.progress"]
+    topics = ["stream:A", "stream:A", "stream:B", "stream:A", "stream:A"]
+    events = [replace(e, type=kind) for e, kind in zip(bench.log.append(*topics), kinds, strict=True)]
+    bench.log.events[:] = events
+    bench.hub.receive(events)
+    bench.hub.flush()
+    assert sink.seqs == [2, 3, 4, 5]

@@ -1,0 +1,61 @@
+"""What clients may need of the stored past: see `Past` in bridge/connection.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from taskcopilot.bridge.hub import Hub
+from taskcopilot.core import Core
+from taskcopilot.store.transaction import ReadTx
+from taskcopilot.tools.views.streams import all_streams
+from taskcopilot.tools.views.tasks import list_tasks
+from taskcopilot.topics import Selector
+from taskcopilot.web.json import encode
+
+__all__ = ["StoredPast"]
+
+MAX_SCAN: Final = 20_000
+"""Events that one `last` looks back at: whoever asks for what hardly ever happens gets fewer."""
+
+
+class StoredPast:
+    """The past, from the database of this process."""
+
+    def __init__(self, core: Core, hub: Hub) -> None:
+        self._core = core
+        self._hub = hub
+
+    async def refresh(self) -> None:
+        """See Past."""
+        await self._core.recorder.catch_up()
+        self._hub.note_pruned((await self._core.database.log_state()).pruned_to)
+
+    async def seq_before_last(self, selectors: Sequence[Selector], count: int) -> int:
+        """See Past."""
+        seq, scanned = self._hub.head + 1, 0
+        while scanned < MAX_SCAN and (page := await self._core.database.read_log_before(seq)):
+            for event in page:
+                seq = event.seq
+                if any(selector.matches(event.topic, event.type) for selector in selectors):
+                    count -= 1
+                    if not count:
+                        return seq - 1
+            scanned += len(page)
+        return seq - 1
+
+    async def snapshot(self, selectors: Sequence[Selector]) -> tuple[int, bytes]:
+        """See Past."""
+        return await self._core.database.read(partial(_snapshot, selectors))
+
+
+def _snapshot(selectors: Sequence[Selector], tx: ReadTx) -> tuple[int, bytes]:
+    """Read and encode on the reader's thread: a large workspace takes a while."""
+
+    def wanted(topic: str) -> bool:
+        return any(selector.pattern.matches(topic) for selector in selectors)
+
+    streams = [stream for stream in all_streams(tx) if wanted(f"stream:{stream.stream_id}")]
+    tasks = [task for task in list_tasks(tx).tasks if wanted(f"task:{task.id}")]
+    return tx.value("SELECT head FROM log_state WHERE id = 1"), encode({"streams": streams, "tasks": tasks})
