@@ -94,6 +94,8 @@ TABLE: Final = (
     Setting(
         "max_outstanding_bytes", _count, 1_048_576, "bytes that may wait for a slow client before it reads the log"
     ),
+    Setting("retention_events", _count, 100_000, "events that the log keeps"),
+    Setting("retention_days", _seconds, 7.0, "days that the log keeps an event"),
     Setting("sweep_interval", _seconds, 30.0, "seconds between two looks for expired checkpoints"),
 )
 """Every setting there is, in the order of the help."""
@@ -118,6 +120,8 @@ class Settings:
     max_body: int
     max_outstanding_events: int
     max_outstanding_bytes: int
+    retention_events: int
+    retention_days: float
     sweep_interval: float
 
     @classmethod

@@ -16,7 +16,7 @@ MAX_LAST: Final = 1_000
 """Past events that `last` may ask for; who wants more uses a cursor."""
 
 CONFLATABLE: Final = frozenset({"stream.progress", "agent.heartbeat"})
-"""Events that only say how things stand: the newest one says it all. What ends or blocks something is never left out."""
+"""Events that only say how things stand: the newest says it all. What ends or blocks something is never left out."""
 
 _MAX_TYPES: Final = 20
 _MAX_TYPE_LENGTH: Final = 64

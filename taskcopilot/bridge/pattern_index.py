@@ -1,8 +1,8 @@
 """From an event's topic and type to those who want it, without asking everybody.
 
-Four shelves, by the shape of the pattern: exact topics and `entity:*` are dictionary look-ups, `*` is one shelf, and only
-the other globs are tried one by one. Answers are kept until a selector comes or goes: the same few topics come again
-and again.
+Four shelves, by the shape of the pattern: exact topics and `entity:*` are dictionary look-ups, `*` is one shelf, and
+only the other globs are tried one by one. Answers are kept until a selector comes or goes: the same few topics come
+again and again.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from taskcopilot.store import event_log
 from taskcopilot.store.connection import Connection
 from taskcopilot.store.event_log import LogState
 from taskcopilot.store.faults import translate
-from taskcopilot.store.lock import WriteLock
+from taskcopilot.store.lock import Presence, WriteLock
 from taskcopilot.store.migrations import migrate
 from taskcopilot.store.transaction import ReadTx, Surroundings
 from taskcopilot.workspace import Workspace
@@ -69,7 +69,8 @@ class Database:
             yield database
 
     async def _open(self, stack: contextlib.AsyncExitStack, synchronous: str, check: bool) -> None:
-        await asyncio.to_thread(_prepare, self.path)
+        presence = await asyncio.to_thread(_prepare, self.path)
+        stack.callback(presence.close)
         self._lock = WriteLock(self.path.with_name(self.path.name + ".lock"))
         stack.callback(self._lock.close)
         self._writer = await Connection.writing(self.path, self._lock, synchronous)
@@ -159,10 +160,13 @@ def _read_log(connection: sqlite3.Connection, after: int, limit: int) -> tuple[L
         connection.execute("ROLLBACK")
 
 
-def _prepare(path: Path) -> None:
+def _prepare(path: Path) -> Presence:
     """Make the directory and the file for their owner only, before SQLite would make them for everybody."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    presence = Presence(path)
+    presence.enter()
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    return presence
 
 
 def _refuse_damaged(connection: sqlite3.Connection) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["WriteLock"]
+__all__ = ["Presence", "WriteLock"]
 
 
 class WriteLock:
@@ -55,6 +55,37 @@ class WriteLock:
 
     def close(self) -> None:
         """Give the lock file back; idempotent."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class Presence:
+    """Says that a process has the database open, and finds out whether another one has. Gone with the process."""
+
+    def __init__(self, database: Path) -> None:
+        path = database.with_name(database.name + ".open")
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def enter(self) -> None:
+        """Be present until `close`. Waits while a restore is putting another file in the database's place."""
+        fcntl.flock(self._fd, fcntl.LOCK_SH)
+
+    @contextmanager
+    def nobody_else(self) -> Iterator[bool]:
+        """Keep everybody out while the block runs; yield False at once when somebody is in."""
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Be present no longer; idempotent."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
