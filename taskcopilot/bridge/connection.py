@@ -120,7 +120,7 @@ class Connection:
         request = wish.request
         if request.snapshot:
             seq, state = await self._past.snapshot(wish.selectors)
-            return request.since or Cursor(self._hub.log_state.epoch, seq), state
+            return Cursor(self._hub.log_state.epoch, seq), state
         if request.last is not None:
             return Cursor(
                 self._hub.log_state.epoch, await self._past.seq_before_last(wish.selectors, request.last)

@@ -35,8 +35,9 @@ class Batch:
 
 def read(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options as keyword arguments of Subscribe; raises InvalidArgumentError that names the field."""
-    if payload.get("since") is not None and payload.get("last") is not None:
-        raise InvalidArgumentError("last: either `since` or `last`, not both", field="last")
+    starts = [name for name in ("since", "last", "snapshot") if payload.get(name) not in (None, False)]
+    if len(starts) > 1:
+        raise InvalidArgumentError(f"{starts[1]}: not together with {starts[0]}", field=starts[1])
     return {
         "since": None if payload.get("since") is None else Cursor.parse(payload["since"]),
         "last": _number(payload.get("last"), "last", 1, MAX_LAST),

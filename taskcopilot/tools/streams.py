@@ -48,14 +48,22 @@ def stream_list(tx: ReadTx, call: StreamList) -> Streams:
 
 
 def read_streams(
-    tx: ReadTx, *, initiative_id: str | None = None, prd_id: str | None = None, include_archived: bool = False
+    tx: ReadTx,
+    *,
+    initiative_id: str | None = None,
+    prd_id: str | None = None,
+    include_archived: bool = False,
+    everywhere: bool = False,
 ) -> list[StreamInfo]:
     """Return the streams in their order; an unknown initiative or PRD has none.
 
     With a filter only the tasks under it count. Without one the current initiative chooses the streams, by its PRDs
     and by tasks without a PRD, and all tasks of these count: the numbers are those of the stream's events.
+    `everywhere`: the streams of all initiatives.
     """
-    if initiative_id is None and prd_id is None:
+    if everywhere:
+        counted, home = Scope(), Scope()
+    elif initiative_id is None and prd_id is None:
         current = initiatives.current(tx)
         counted, home = Scope(), Scope.at_home(None if current is None else current.id)
     else:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from aiohttp import web
 
+from taskcopilot.bridge.hub import Hub
 from taskcopilot.core import Core
+from taskcopilot.web.past import StoredPast
 
-__all__ = ["CORE"]
+__all__ = ["CORE", "ENDING", "HUB", "PAST"]
 
 CORE: Final = web.AppKey("core", Core)
+
+HUB: Final = web.AppKey("hub", Hub)
+
+PAST: Final = web.AppKey("past", StoredPast)
+
+ENDING: Final = web.AppKey("ending", asyncio.Event)
+"""Set when the server is about to stop: whoever answers without an end ends then."""

@@ -8,8 +8,9 @@ from typing import Final
 from aiohttp import web
 
 from taskcopilot.errors import InvalidArgumentError
+from taskcopilot.topics import MAX_PATTERN_LENGTH, MAX_STARS, Pattern, Selector
 
-__all__ = ["is_false", "is_true", "leading_number", "positive_number", "single"]
+__all__ = ["is_false", "is_true", "leading_number", "positive_number", "selectors", "single"]
 
 _LEADING: Final = re.compile(r"\s*\+?([0-9]{1,18})")
 """What parseInt reads: digits at the beginning, whatever follows."""
@@ -47,3 +48,21 @@ def positive_number(request: web.Request, name: str, *, default: int, maximum: i
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= maximum and len(text) < 9):  # noqa: PLR2004
         raise InvalidArgumentError(f"{name} must be a whole number from 1 to {maximum}", field=name)
     return int(text)
+
+
+def selectors(request: web.Request, maximum: int) -> list[Selector]:
+    """Return what the parameters `topics` and `eventTypes` ask for, each a comma list, or repeated, or both.
+
+    Without topics all events; without types all of theirs. Raises InvalidArgumentError that names the parameter.
+    """
+    patterns = dict.fromkeys(Pattern.parse(text) for text in _texts(request, "topics") or ["*"])
+    if len(patterns) > maximum:
+        raise InvalidArgumentError(f"topics: more than {maximum} patterns", field="topics")
+    types = _texts(request, "eventTypes")
+    if len(types) > maximum or any(len(text) > MAX_PATTERN_LENGTH or text.count("*") > MAX_STARS for text in types):
+        raise InvalidArgumentError("eventTypes: too many, or too long", field="eventTypes")
+    return [Selector(pattern, frozenset(types) if types else None) for pattern in patterns]
+
+
+def _texts(request: web.Request, name: str) -> list[str]:
+    return [text for value in request.query.getall(name, []) if value for text in value.split(",")]

@@ -10,47 +10,22 @@ from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from taskcopilot.bridge.connection import Connection, WebSocketWire
+from taskcopilot.bridge.connection import Connection
 from taskcopilot.bridge.hub import Hub, Limits
 from taskcopilot.bridge.protocol import CloseCode
+from taskcopilot.bridge.wire import WebSocketWire
 from taskcopilot.core import background
-from taskcopilot.web.keys import CORE
+from taskcopilot.web.keys import CORE, ENDING, HUB, PAST
+from taskcopilot.web.past import StoredPast
+from taskcopilot.web.sink import TransportSink
 
-__all__ = ["HUB", "add_routes", "new_socket"]
+__all__ = ["add_routes", "new_socket"]
 
-HUB: Final = web.AppKey("hub", Hub)
 _WIRE: Final = web.AppKey("wire", WebSocketWire)
-_SOCKETS: Final = web.AppKey("sockets", dict[web.WebSocketResponse, "_Sink"])
+_SOCKETS: Final = web.AppKey("sockets", dict[web.WebSocketResponse, TransportSink])
 
 _CLOSE_TIMEOUT: Final = 1.5
 """Seconds for a peer to take part in the closing handshake; whoever has not by then is cut off."""
-
-
-class _Sink:
-    """The transport under a socket. Frames are written whole and in one go, so they never mix with aiohttp's own."""
-
-    def __init__(self, request: web.Request) -> None:
-        transport = request.transport
-        if transport is None:
-            raise ConnectionResetError("the peer left during the handshake")
-        self._transport: asyncio.Transport = transport
-        self._writer = request.writer
-
-    def write(self, data: bytes) -> None:
-        if data and not self._transport.is_closing():
-            self._transport.write(data)
-
-    def buffered(self) -> int:
-        return self._transport.get_write_buffer_size()
-
-    async def drain(self) -> None:
-        if self._transport.is_closing():
-            raise ConnectionResetError("the connection is closed")
-        await self._writer.drain()
-
-    def abort(self) -> None:
-        """Cut the connection: a close would wait for a peer that reads nothing, and keep its buffer."""
-        self._transport.abort()
 
 
 def new_socket(max_message: int) -> web.WebSocketResponse:
@@ -63,6 +38,7 @@ def new_socket(max_message: int) -> web.WebSocketResponse:
 def add_routes(app: web.Application) -> None:
     """Serve `/ws` on the application, with a hub of its own that lives as long as the application."""
     app[_SOCKETS] = {}
+    app[ENDING] = asyncio.Event()
     app.cleanup_ctx.append(_hub)
     app.on_shutdown.append(_close_all)
     app.router.add_get("/ws", _serve, allow_head=False)
@@ -74,7 +50,7 @@ async def _hub(app: web.Application) -> AsyncIterator[None]:
     stored = await core.database.log_state()
     hub = Hub(core.database, replace(stored, head=core.recorder.head), limits)
     subscription = core.bus.subscribe(hub.receive)
-    app[HUB], app[_WIRE] = hub, WebSocketWire(core.clock)
+    app[HUB], app[PAST], app[_WIRE] = hub, StoredPast(core, hub), WebSocketWire(core.clock)
     yield
     subscription.close()
 
@@ -86,14 +62,14 @@ async def _serve(request: web.Request) -> web.StreamResponse:
     if not socket.can_prepare(request):
         raise web.HTTPNotFound
     await socket.prepare(request)
-    sink = _Sink(request)
+    sink = TransportSink(request)
     connection = Connection(
         request.app[HUB],
         sink,
         request.app[_WIRE],
+        request.app[PAST],
         core.clock,
         max_patterns=core.settings.max_patterns,
-        refresh=core.recorder.catch_up,
     )
     request.app[_SOCKETS][socket] = sink
     try:
@@ -119,7 +95,7 @@ async def _pump(socket: web.WebSocketResponse, connection: Connection) -> None:
                 pass
 
 
-async def _keep_alive(request: web.Request, socket: web.WebSocketResponse, connection: Connection, sink: _Sink) -> None:
+async def _keep_alive(request: web.Request, socket: web.WebSocketResponse, connection: Connection, sink: TransportSink) -> None:
     """Ping at every interval, and cut off a peer from which nothing comes."""
     core = request.app[CORE]
     while True:
@@ -132,6 +108,7 @@ async def _keep_alive(request: web.Request, socket: web.WebSocketResponse, conne
 
 async def _close_all(app: web.Application) -> None:
     """End all conversations at once, each in bounded time: one by one, a stuck peer held the exit for good."""
+    app[ENDING].set()
     sockets = app[_SOCKETS].copy()
     await asyncio.gather(*(_close(socket, WSCloseCode.GOING_AWAY, b"the server is going away") for socket in sockets))
     for sink in sockets.values():

@@ -7,7 +7,7 @@ from taskcopilot.tools.fields import ToolOutput
 from taskcopilot.tools.stream_info import StreamDetail, StreamInfo
 from taskcopilot.tools.streams import read_stream, read_streams
 
-__all__ = ["StreamViews", "get_stream", "list_streams"]
+__all__ = ["StreamViews", "all_streams", "get_stream", "list_streams"]
 
 
 class StreamViews(ToolOutput):
@@ -21,6 +21,11 @@ def list_streams(tx: ReadTx, *, initiative_id: str | None = None, include_archiv
     """Return the streams of an initiative, by default of the current one; an unknown initiative has none."""
     streams = read_streams(tx, initiative_id=initiative_id, include_archived=include_archived)
     return StreamViews(streams=streams, total_streams=len(streams))
+
+
+def all_streams(tx: ReadTx) -> list[StreamInfo]:
+    """Return the streams of all initiatives that have tasks which are not archived."""
+    return read_streams(tx, everywhere=True)
 
 
 def get_stream(tx: ReadTx, stream_id: str, *, include_archived: bool = False) -> StreamDetail:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,20 +12,23 @@ from aiohttp import web
 from taskcopilot.bridge.cursor import Cursor, Gap, Position
 from taskcopilot.bridge.pattern_index import PatternIndex
 from taskcopilot.bridge.protocol import encode_event
-from taskcopilot.errors import InvalidArgumentError
 from taskcopilot.events import Event
 from taskcopilot.store.database import Database
 from taskcopilot.store.event_log import PAGE, LogState
-from taskcopilot.topics import Pattern
+from taskcopilot.topics import Selector
 from taskcopilot.web.json import json_response
-from taskcopilot.web.keys import CORE
-from taskcopilot.web.queries import positive_number, single
+from taskcopilot.web.keys import CORE, HUB, PAST
+from taskcopilot.web.queries import positive_number, selectors, single
 from taskcopilot.web.route import Parameter, Route
+from taskcopilot.web.waiting import wait_for_event
 
 __all__ = ["ROUTES"]
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1_000
+
+MAX_WAIT: Final = 60
+"""Seconds that a long poll may wait; proxies give up soon after."""
 
 MAX_SCAN: Final = 10_000
 """Events that one request looks at: a rare pattern must not keep a reader for the whole log."""
@@ -34,16 +38,44 @@ MAX_BYTES: Final = 4 * 1_048_576
 
 
 async def get_events(request: web.Request) -> web.Response:
-    """Answer a page of events and the cursor to go on from."""
+    """Answer a page of events and the cursor to go on from; 304 when the caller's page is still the newest."""
     core = request.app[CORE]
     since = single(request, "since")
     cursor = None if since is None else Cursor.parse(since)
-    wanted = _wanted(request, core.settings.max_patterns)
+    wanted = selectors(request, core.settings.max_patterns)
     limit = positive_number(request, "limit", default=DEFAULT_LIMIT, maximum=MAX_LIMIT)
-    log = await core.database.log_state()
+    wait = positive_number(request, "wait", default=0, maximum=MAX_WAIT)
+    page, log, gap = await _read(core.database, wanted, limit, cursor)
+    if wait and not page.events and gap is None:
+        await request.app[PAST].refresh()
+        await wait_for_event(request.app[HUB], wanted, page.position, wait)
+        page, log, gap = await _read(core.database, wanted, limit, Cursor(log.epoch, page.position))
+    tag = f"{log.epoch}-{page.position}-{len(page.events)}"
+    if any(tag == known.value for known in request.if_none_match or ()):
+        return _tagged(web.Response(status=304), tag)
+    return _tagged(json_response(_encode(page, log, gap)), tag)
+
+
+def _tagged(response: web.Response, tag: str) -> web.Response:
+    response.etag = tag
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+async def _read(
+    database: Database, wanted: Sequence[Selector], limit: int, cursor: Cursor | None
+) -> tuple[_Page, LogState, Gap | None]:
+    """Read a page from a cursor, by default from the oldest event that is kept."""
+    log = await database.log_state()
     start = Position(log.pruned_to) if cursor is None else cursor.locate(log)
-    page = _Page(wanted, limit, start.after)
-    return json_response(_encode(page, await _fill(page, core.database, log), start.gap))
+    page = _Page(_index(wanted), limit, start.after)
+    return page, await _fill(page, database, log), start.gap
+
+
+def _index(wanted: Sequence[Selector]) -> PatternIndex[str]:
+    index: PatternIndex[str] = PatternIndex()
+    index.add("the caller", wanted)
+    return index
 
 
 @dataclass(slots=True)
@@ -66,7 +98,7 @@ class _Page:
         """Move past an event, and keep it when it matches."""
         self.position = event.seq
         self.scanned += 1
-        if self.wanted.match(event.topic):
+        if self.wanted.match(event.topic, event.type):
             encoded = encode_event(event)
             self.events.append(encoded)
             self.size += len(encoded)
@@ -96,16 +128,12 @@ def _encode(page: _Page, log: LogState, gap: Gap | None) -> bytes:
     return b'{"events":[%b],%b' % (b",".join(page.events), orjson.dumps(rest)[1:])
 
 
-def _wanted(request: web.Request, maximum: int) -> PatternIndex[str]:
-    """Read the patterns: a comma list, or the parameter repeated, or both. None are all events."""
-    texts = [text for value in request.query.getall("topics", []) if value for text in value.split(",")]
-    patterns = {Pattern.parse(text) for text in texts or ["*"]}
-    if len(patterns) > maximum:
-        raise InvalidArgumentError(f"topics: more than {maximum} patterns", field="topics")
-    wanted: PatternIndex[str] = PatternIndex()
-    wanted.add("the caller", patterns)
-    return wanted
-
+TYPES: Final = Parameter(
+    "eventTypes",
+    "Event types or globs as a comma list, or repeated: `task.completed,stream.*`. By default all types.",
+    {"type": "array", "items": {"type": "string"}},
+    repeated=True,
+)
 
 _ENVELOPE: Final = {
     "type": "object",
@@ -160,6 +188,12 @@ ROUTES: Final = (
                 "Patterns as a comma list, or repeated: `task:*,stream:Stream-A`. By default all events.",
                 {"type": "array", "items": {"type": "string"}},
                 repeated=True,
+            ),
+            TYPES,
+            Parameter(
+                "wait",
+                "Seconds to wait for an event when there is none yet: a long poll.",
+                {"type": "integer", "minimum": 1, "maximum": MAX_WAIT},
             ),
             Parameter(
                 "limit",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Final
 
 from aiohttp import hdrs, web
 
 from taskcopilot.bridge.cursor import Cursor
 from taskcopilot.bridge.wire import EventStreamWire, chunk
-from taskcopilot.web.keys import CORE, HUB, PAST
+from taskcopilot.core import background
+from taskcopilot.web.keys import CORE, ENDING, HUB, PAST
 from taskcopilot.web.queries import selectors, single
 from taskcopilot.web.route import Parameter, Route
+from taskcopilot.web.routes.events import TYPES
 from taskcopilot.web.sink import TransportSink
 
 __all__ = ["ROUTES"]
@@ -19,7 +22,7 @@ __all__ = ["ROUTES"]
 HEARTBEAT: Final = 15.0
 """Seconds between two comments: proxies close what is silent for longer than half a minute."""
 
-RETRY: Final = b"retry: 1000\n"
+_RETRY: Final = b"retry: 1000\n"
 """Milliseconds after which a browser comes back."""
 
 _HEADERS: Final = {
@@ -31,9 +34,9 @@ _HEADERS: Final = {
 
 
 async def stream_events(request: web.Request) -> web.StreamResponse:
-    """Answer with events until the peer leaves; it comes back with `Last-Event-ID` and goes on from there."""
-    core, hub = request.app[CORE], request.app[HUB]
-    wanted = selectors(request, core.settings.max_patterns)
+    """Answer with events until the peer or the server goes; the peer comes back with `Last-Event-ID`."""
+    hub = request.app[HUB]
+    wanted = selectors(request, request.app[CORE].settings.max_patterns)
     since = request.headers.get("Last-Event-ID") or single(request, "since")
     cursor = None if since is None else Cursor.parse(since)
     if cursor is not None:
@@ -48,21 +51,55 @@ async def stream_events(request: web.Request) -> web.StreamResponse:
         sink.write(_greeting(wire, position.after))
         if position.gap is not None:
             sink.write(wire.gap(position.gap))
-        await _until_gone(request, sink)
+        async with background(_keep_open(request, sink), "heartbeat"):
+            await _until_over(request)
     finally:
         hub.detach(member)
+    if sink.buffered():
+        sink.abort()
     return response
 
 
 def _greeting(wire: EventStreamWire, after: int) -> bytes:
     """Tell at once where delivery starts, so that a reconnect before the first event loses nothing."""
-    return chunk(RETRY + b"event: ready\nid: %b:%d\ndata: {}\n\n" % (wire.epoch.encode(), after))
+    return chunk(_RETRY + b"event: ready\nid: %b:%d\ndata: {}\n\n" % (wire.epoch.encode(), after))
 
 
-async def _until_gone(request: web.Request, sink: TransportSink) -> None:
-    """Send a comment now and then, and return when the peer or the server goes."""
-    clock = request.app[CORE].clock
-    while request.transport is not None and not request.transport.is_closing():
-        await clock.sleep(HEARTBEAT)
+async def _keep_open(request: web.Request, sink: TransportSink) -> None:
+    """Send a comment now and then; it also finds out that a peer is gone."""
+    while True:
+        await request.app[CORE].clock.sleep(HEARTBEAT)
         sink.write(chunk(b":\n\n"))
-    await asyncio.sleep(0)
+
+
+async def _until_over(request: web.Request) -> None:
+    """Return when the server ends or the peer has gone."""
+    ending = request.app[ENDING]
+    while not ending.is_set() and request.transport is not None and not request.transport.is_closing():
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK):
+                await ending.wait()
+
+
+_LOOK: Final = 1.0
+"""Seconds until a peer that has gone is forgotten; aiohttp does not tell a handler that only writes."""
+
+ROUTES: Final = (
+    Route(
+        method="GET",
+        path="/api/events/stream",
+        handler=stream_events,
+        summary="Follow the log as server-sent events; Last-Event-ID resumes",
+        answer={"type": "string", "description": "text/event-stream: `id` is the cursor, `data` the socket's envelope."},
+        parameters=(
+            Parameter("since", "A cursor to resume from, where Last-Event-ID cannot be sent; by default from now on."),
+            Parameter(
+                "topics",
+                "Patterns as a comma list, or repeated. By default all events.",
+                {"type": "array", "items": {"type": "string"}},
+                repeated=True,
+            ),
+            TYPES,
+        ),
+    ),
+)

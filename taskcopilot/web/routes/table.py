@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from taskcopilot.web.route import Route
-from taskcopilot.web.routes import activity, checkpoints, description, events, health, streams, tasks, tools
+from taskcopilot.web.routes import activity, checkpoints, description, events, health, stream, streams, tasks, tools
 
 __all__ = ["ROUTES"]
 
-_MODULES: Final = (health, streams, tasks, activity, checkpoints, events, tools, description)
+_MODULES: Final = (health, streams, tasks, activity, checkpoints, events, stream, tools, description)
 
 ROUTES: Final[tuple[Route, ...]] = tuple(route for module in _MODULES for route in module.ROUTES)
