@@ -24,6 +24,7 @@ from orchestration.schedule import Schedule
 from orchestration.view import View
 from orchestration.worker import Cancelled, Recorded, Worker
 from rich.console import Console
+
 from task_copilot_client import TaskCopilotClient
 
 Seen = tuple[str, str, Mapping[str, Any]]

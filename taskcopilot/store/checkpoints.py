@@ -31,8 +31,8 @@ MAX_PER_TASK: Final = 5
 
 _COLUMNS: Final = (
     "id, task_id, sequence, trigger, task_status, task_notes, task_metadata, blocked_reason, assigned_agent, "
-    "execution_phase, execution_step, agent_context, draft_content, draft_type, subtask_states, created_at, expires_at, "
-    "iteration_config, iteration_number, iteration_history, completion_promises, validation_state"
+    "execution_phase, execution_step, agent_context, draft_content, draft_type, subtask_states, created_at, "
+    "expires_at, iteration_config, iteration_number, iteration_history, completion_promises, validation_state"
 )
 
 _INSERT: Final = f"""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Final
+
+from pydantic import BaseModel
 
 from taskcopilot.bridge.hub import Hub
 from taskcopilot.core import Core
@@ -12,7 +14,6 @@ from taskcopilot.store.transaction import ReadTx
 from taskcopilot.tools.views.streams import all_streams
 from taskcopilot.tools.views.tasks import list_tasks
 from taskcopilot.topics import Selector
-from taskcopilot.web.json import encode
 
 __all__ = ["StoredPast"]
 
@@ -56,6 +57,11 @@ def _snapshot(selectors: Sequence[Selector], tx: ReadTx) -> tuple[int, bytes]:
     def wanted(topic: str) -> bool:
         return any(selector.pattern.matches(topic) for selector in selectors)
 
-    streams = [stream for stream in all_streams(tx) if wanted(f"stream:{stream.stream_id}")]
-    tasks = [task for task in list_tasks(tx).tasks if wanted(f"task:{task.id}")]
-    return tx.value("SELECT head FROM log_state WHERE id = 1"), encode({"streams": streams, "tasks": tasks})
+    streams = (stream for stream in all_streams(tx) if wanted(f"stream:{stream.stream_id}"))
+    tasks = (task for task in list_tasks(tx).tasks if wanted(f"task:{task.id}"))
+    state = b'{"streams":[%b],"tasks":[%b]}' % (_joined(streams), _joined(tasks))
+    return tx.value("SELECT head FROM log_state WHERE id = 1"), state
+
+
+def _joined(models: Iterable[BaseModel]) -> bytes:
+    return b",".join(model.model_dump_json().encode() for model in models)

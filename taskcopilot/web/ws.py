@@ -95,7 +95,9 @@ async def _pump(socket: web.WebSocketResponse, connection: Connection) -> None:
                 pass
 
 
-async def _keep_alive(request: web.Request, socket: web.WebSocketResponse, connection: Connection, sink: TransportSink) -> None:
+async def _keep_alive(
+    request: web.Request, socket: web.WebSocketResponse, connection: Connection, sink: TransportSink
+) -> None:
     """Ping at every interval, and cut off a peer from which nothing comes."""
     core = request.app[CORE]
     while True:

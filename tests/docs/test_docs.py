@@ -21,7 +21,7 @@ PROMISES = re.findall(r"^- \*\*([A-Z]\d+)\*\*", PROTOCOL, re.MULTILINE)
 def test_the_tables_of_the_docs_are_those_of_the_code() -> None:
     """scripts/render_docs.py writes them anew."""
     result = subprocess.run(
-        [sys.executable, "scripts/render_docs.py", "--check"], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "scripts/render_docs.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (result.returncode, result.stdout) == (0, "")
 

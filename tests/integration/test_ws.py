@@ -18,11 +18,10 @@ from taskcopilot.bridge.hub import Statistics
 from taskcopilot.config import Settings
 from taskcopilot.core import Core
 from taskcopilot.web.app import make_app
+from taskcopilot.web.keys import HUB
 from taskcopilot.web.server import serving
-from taskcopilot.web.ws import HUB
 from tests.helpers.clock import FakeClock
 from tests.helpers.waiting import DEADLINE, until
-
 
 SMALL = {"max_outstanding_events": 20, "max_outstanding_bytes": 10_000}
 """Bounds that a stopped reader crosses as soon as the kernel's buffers are full."""

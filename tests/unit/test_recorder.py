@@ -75,7 +75,7 @@ async def test_units_that_wait_share_a_commit(tmp_path: Path) -> None:
 
 async def test_a_cancelled_caller_leaves_no_event_unpublished(tmp_path: Path) -> None:
     """What is committed is published, whenever its caller went away."""
-    chance = random.Random(7)  # noqa: S311 - reproducible, not secret
+    chance = random.Random(7)
     async with core(tmp_path) as bridge:
         for number in range(200):
             task = asyncio.create_task(bridge.recorder.record(emit(str(number))))

@@ -90,7 +90,10 @@ ROUTES: Final = (
         path="/api/events/stream",
         handler=stream_events,
         summary="Follow the log as server-sent events; Last-Event-ID resumes",
-        answer={"type": "string", "description": "text/event-stream: `id` is the cursor, `data` the socket's envelope."},
+        answer={
+            "type": "string",
+            "description": "text/event-stream: `id` is the cursor, `data` the socket's envelope.",
+        },
         parameters=(
             Parameter("since", "A cursor to resume from, where Last-Event-ID cannot be sent; by default from now on."),
             Parameter(
