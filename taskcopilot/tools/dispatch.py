@@ -16,6 +16,7 @@ from taskcopilot.store import idempotency
 from taskcopilot.store.database import Database
 from taskcopilot.store.transaction import Tx
 from taskcopilot.tools.fields import WriteInput
+from taskcopilot.tools.json_values import refuse_unstorable
 from taskcopilot.tools.registry import Registry, Tool
 
 __all__ = ["Toolbox", "parse"]
@@ -50,6 +51,7 @@ def parse(model: type[Model], arguments: Mapping[str, Any]) -> Model:
     """Build the input model; raise InvalidArgumentError that names the first field at fault and lists the others."""
     if not isinstance(arguments, Mapping):
         raise InvalidArgumentError("the arguments must be a JSON object", field="arguments")
+    refuse_unstorable(arguments)
     try:
         return model.model_validate(arguments)
     except ValidationError as error:
