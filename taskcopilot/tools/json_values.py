@@ -19,8 +19,8 @@ _MAX_INTEGER: Final = 2**63 - 1
 def refuse_unstorable(arguments: Any) -> None:
     """Raise InvalidArgumentError that names the place of a value that no JSON column can hold.
 
-    Refused are numbers beyond 64 bits, NaN and infinities, text with lone surrogates, keys that are no text, and nesting
-    beyond MAX_DEPTH. Walks without recursion: hostile arguments must not find the end of the stack.
+    Refused are numbers beyond 64 bits, NaN and infinities, text with lone surrogates, keys that are no text, and
+    nesting beyond MAX_DEPTH. Walks without recursion: hostile arguments must not find the end of the stack.
     """
     pending: list[tuple[str, Any, int]] = [("", arguments, 0)]
     while pending:
