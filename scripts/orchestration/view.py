@@ -50,7 +50,6 @@ class View:
         match event_type:
             case "stream.started":
                 self._progress.start_task(bar)
-                self._say(stream_id, "started")
             case "stream.progress":
                 self._progress.update(bar, completed=data["completedTasks"])
             case "task.status_changed" if data["newStatus"] == "in_progress":
