@@ -40,7 +40,7 @@ class Run:
         self._view = view
         self._name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
         self._schedule = Schedule(plan)
-        self._worker = Worker(client, self._name, directory, lambda error: isinstance(error, ConnectionError))
+        self._worker = Worker(client, self._name, directory, _is_worth_repeating)
         self._events: queue.SimpleQueue[Seen | BaseException] = queue.SimpleQueue()
         self._stream_of: dict[str, str] = {self._remote(stream.id): stream.id for stream in plan.streams}
         self._threads: list[threading.Thread] = []
@@ -119,21 +119,32 @@ class Run:
             self._events.put(error)
 
 
+def _is_worth_repeating(error: BaseException) -> bool:
+    """Tell whether the bridge may answer the same call later: it is away, or busy, or its disk is full."""
+    return isinstance(error, ConnectionError) or getattr(error, "status", 0) in (500, 503, 507)
+
+
 def main() -> int:
-    """Run the plan named on the command line and return the exit code."""
-    arguments = _arguments()
+    """Run the plan named on the command line and return the exit code; 130 when it was interrupted."""
+    try:
+        return _main(_arguments())
+    except KeyboardInterrupt:
+        return 130
+
+
+def _main(arguments: argparse.Namespace) -> int:
     console = Console(stderr=True)
     try:
         plan = load(arguments.plan)
     except PlanError as error:
         console.print(f"error: {error}", markup=False, style="red")
         return 2
-    with TaskCopilotClient(arguments.url, poll_interval=2) as client:
-        if not client.connect():
-            console.print(f"error: no bridge answers at {arguments.url}; start one with scripts/run", style="red")
-            return 3
-        with View(plan, console) as view:
-            schedule = Run(plan, client, arguments.directory, view).execute()
+    client = TaskCopilotClient(arguments.url, poll_interval=2)
+    if not client.connect():
+        console.print(f"error: no bridge answers at {arguments.url}; start one with scripts/run", style="red")
+        return 3
+    with client, View(plan, console) as view:
+        schedule = Run(plan, client, arguments.directory, view).execute()
     return _report(plan, schedule, console)
 
 

@@ -6,6 +6,9 @@ the middle of a plan costs time, never a step, and nothing is recorded twice.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable
@@ -94,7 +97,8 @@ class Worker:
         self._stop.set()
         with self._lock:
             for process in self._processes:
-                process.terminate()
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGTERM)
 
     def _keep(self, recorded: Recorded, output: str) -> None:
         content = f"# {recorded.step.title}\n\n```\n$ {recorded.step.run}\n{output or '(no output)'}\n```\n"
@@ -114,6 +118,7 @@ class Worker:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            start_new_session=True,  # so that what the shell started ends with it
         )
         with self._lock:
             self._processes.add(process)
