@@ -17,7 +17,7 @@ from taskcopilot.clock import Clock
 from taskcopilot.errors import StoreCorruptError, StoreError
 from taskcopilot.events import Event
 from taskcopilot.store import event_log
-from taskcopilot.store.connection import Connection
+from taskcopilot.store.connection import BUSY_TIMEOUT_MS, Connection
 from taskcopilot.store.event_log import LogState
 from taskcopilot.store.faults import translate
 from taskcopilot.store.lock import Presence, WriteLock
@@ -134,7 +134,9 @@ class Database:
     def _checkpoint(self, connection: sqlite3.Connection) -> bool:
         with self._lock.checkpointing() as alone:
             if alone:
+                connection.execute("PRAGMA busy_timeout = 0")  # a reader that takes its time must not hold up writes
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             return alone
 
     async def _close_writer(self) -> None:

@@ -48,7 +48,9 @@ def migrate(connection: sqlite3.Connection, clock: Clock) -> list[int]:
     """
     known = load()
     _refuse_newer(connection, known[-1].version)
-    return [step.version for step in known if _apply(connection, step, clock)]
+    applied = [step.version for step in known if _apply(connection, step, clock)]
+    _complete_early_diary(connection)
+    return applied
 
 
 def _refuse_newer(connection: sqlite3.Connection, newest: int) -> None:
@@ -77,6 +79,20 @@ def _apply(connection: sqlite3.Connection, step: Migration, clock: Clock) -> boo
             connection.execute("ROLLBACK")
         raise
     return fresh
+
+
+def _complete_early_diary(connection: sqlite3.Connection) -> None:
+    """Add the columns that the original added to the text of its first migration later on, without a new one.
+
+    Its databases from before that have a version like all others, and no such columns.
+    """
+    present = {row[1] for row in connection.execute("PRAGMA table_info(activity_log)")}
+    missing = [column for column in ("entity_type", "metadata") if column not in present]
+    if missing:
+        connection.execute("BEGIN IMMEDIATE")
+        for column in missing:
+            connection.execute(f"ALTER TABLE activity_log ADD COLUMN {column} TEXT")
+        connection.execute("COMMIT")
 
 
 def _run(connection: sqlite3.Connection, step: Migration, clock: Clock) -> None:

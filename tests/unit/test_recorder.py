@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -229,6 +231,32 @@ async def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> Non
         async with core(tmp_path):
             pass
     assert before == (tmp_path / "tasks.db").read_bytes()
+
+
+async def test_a_database_from_before_the_diary_had_all_its_columns_is_completed(tmp_path: Path) -> None:
+    """The original changed its first migration once: databases made before that lack two columns."""
+    async with core(tmp_path):
+        pass
+    with contextlib.closing(sqlite3.connect(tmp_path / "tasks.db")) as connection:
+        for column in ("entity_type", "metadata"):
+            connection.execute(f"ALTER TABLE activity_log DROP COLUMN {column}")
+        connection.commit()
+    async with core(tmp_path) as bridge:
+        await bridge.call("initiative_link", initiativeId="I", title="t")
+        assert await bridge.database.read(lambda tx: tx.value("SELECT entity_type FROM activity_log")) == "initiative"
+
+
+async def test_a_reader_that_takes_its_time_does_not_hold_up_a_checkpoint(tmp_path: Path) -> None:
+    """The checkpoint does what it can and leaves the rest for the next time."""
+    async with core(tmp_path) as bridge:
+        await bridge.recorder.record(emit("a"))
+        with contextlib.closing(sqlite3.connect(tmp_path / "tasks.db", isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM events").fetchone()
+            await bridge.recorder.record(emit("b"))
+            started = time.monotonic()
+            assert await bridge.database.checkpoint()
+            assert time.monotonic() - started < 4
 
 
 @pytest.mark.parametrize("content", [b"this is no database at all, but long enough to be read as one" * 40])
