@@ -19,10 +19,10 @@ from taskcopilot.web.keys import CORE, ENDING, HUB, PAST
 from taskcopilot.web.past import StoredPast
 from taskcopilot.web.sink import TransportSink
 
-__all__ = ["add_routes", "new_socket"]
+__all__ = ["SOCKETS", "add_routes", "new_socket"]
 
 _WIRE: Final = web.AppKey("wire", WebSocketWire)
-_SOCKETS: Final = web.AppKey("sockets", dict[web.WebSocketResponse, TransportSink])
+SOCKETS: Final = web.AppKey("sockets", dict[web.WebSocketResponse, TransportSink])
 
 _CLOSE_TIMEOUT: Final = 1.5
 """Seconds for a peer to take part in the closing handshake; whoever has not by then is cut off."""
@@ -37,7 +37,7 @@ def new_socket(max_message: int) -> web.WebSocketResponse:
 
 def add_routes(app: web.Application) -> None:
     """Serve `/ws` on the application, with a hub of its own that lives as long as the application."""
-    app[_SOCKETS] = {}
+    app[SOCKETS] = {}
     app[ENDING] = asyncio.Event()
     app.cleanup_ctx.append(_hub)
     app.on_shutdown.append(_close_all)
@@ -71,12 +71,12 @@ async def _serve(request: web.Request) -> web.StreamResponse:
         core.clock,
         max_patterns=core.settings.max_patterns,
     )
-    request.app[_SOCKETS][socket] = sink
+    request.app[SOCKETS][socket] = sink
     try:
         async with background(_keep_alive(request, socket, connection, sink), "keepalive"):
             await _pump(socket, connection)
     finally:
-        del request.app[_SOCKETS][socket]
+        del request.app[SOCKETS][socket]
         connection.close()
     return socket
 
@@ -111,7 +111,7 @@ async def _keep_alive(
 async def _close_all(app: web.Application) -> None:
     """End all conversations at once, each in bounded time: one by one, a stuck peer held the exit for good."""
     app[ENDING].set()
-    sockets = app[_SOCKETS].copy()
+    sockets = app[SOCKETS].copy()
     await asyncio.gather(*(_close(socket, WSCloseCode.GOING_AWAY, b"the server is going away") for socket in sockets))
     for sink in sockets.values():
         if sink.buffered():
