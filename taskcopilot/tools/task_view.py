@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from taskcopilot.store.tasks import decode_metadata
+from taskcopilot.store.tasks import Task, decode_metadata
 from taskcopilot.tools.fields import Metadata, Omittable, TaskStatus, ToolOutput
 
-__all__ = ["TaskView", "shown"]
+__all__ = ["TaskView", "shown", "view_of"]
 
 
 class TaskView(ToolOutput):
@@ -39,6 +39,12 @@ def shown(rows: Sequence[sqlite3.Row]) -> list[dict[str, Any]]:
     """
     columns = rows[0].keys() if rows else []
     return [_shown(zip(columns, row, strict=True)) for row in rows]
+
+
+def view_of(task: Task) -> dict[str, Any]:
+    """Return the fields of a `TaskView` for a task."""
+    values = ((name, getattr(task, name)) for name in _FIELDS - {"metadata"})
+    return {name: value for name, value in values if value} | {"title": task.title, "metadata": task.metadata}
 
 
 def _shown(columns: Iterable[tuple[str, Any]]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from taskcopilot.tools.fields import (
 from taskcopilot.tools.registry import Tool
 from taskcopilot.tools.stream_events import report_progress
 from taskcopilot.tools.stream_rules import cycle_through, dependencies_of, refuse_bad_stream_metadata
+from taskcopilot.tools.task_view import TaskView, view_of
 
 __all__ = [
     "TOOLS",
@@ -117,17 +118,18 @@ def _complete_metadata(call: TaskCreate) -> Metadata:
     return metadata
 
 
-def refuse_dependency_cycle(tx: ReadTx, metadata: Mapping[str, Any]) -> None:
+def refuse_dependency_cycle(tx: ReadTx, metadata: Mapping[str, Any], task_id: str | None = None) -> None:
     """Raise InvalidArgumentError when the dependencies would make their stream wait for itself.
 
-    All tasks of a stream count, whichever of them declared a dependency.
+    All tasks of a stream count, whichever of them declared a dependency. `task_id` names the task that gets this
+    metadata, where it exists already: what it declares now goes.
     """
     stream_id = metadata.get("streamId")
     declared = dependencies_of(metadata)
     if not isinstance(stream_id, str) or not declared:
         return
     graph: defaultdict[str, set[str]] = defaultdict(set)
-    for stream, text in streams.dependency_rows(tx):
+    for stream, text in streams.dependency_rows(tx, but=task_id):
         graph[stream].update(dependencies_of(tasks.decode_metadata(text)))
     graph[stream_id].update(declared)
     if cycle := cycle_through(stream_id, graph):
@@ -187,37 +189,18 @@ class WorkProductBrief(ToolOutput):
     created_at: str
 
 
-class TaskDetails(ToolOutput):
-    """A whole task; absent fields have no value."""
+class TaskDetails(TaskView):
+    """Answer of task_get: a whole task, on request with its subtasks and work products."""
 
-    id: str
-    prd_id: Omittable[str]
-    parent_id: Omittable[str]
-    title: str
-    description: Omittable[str]
-    assigned_agent: Omittable[str]
-    status: TaskStatus
-    blocked_reason: Omittable[str]
-    notes: Omittable[str]
-    metadata: Metadata
-    created_at: str
-    updated_at: str
     subtasks: Omittable[list[Subtask]]
     work_products: Omittable[list[WorkProductBrief]]
-
-    @classmethod
-    def of(cls, task: Task, **more: Any) -> TaskDetails:
-        """Show a task; texts without content are absent, as in the original."""
-        shown = {name: getattr(task, name) for name in cls.model_fields if hasattr(task, name)}
-        optional = ("prd_id", "parent_id", "description", "assigned_agent", "blocked_reason", "notes")
-        return cls(**shown | {name: shown[name] or None for name in optional} | more)
 
 
 def task_get(tx: ReadTx, call: TaskGet) -> TaskDetails:
     """Read one task, on request with its subtasks and work products."""
     task = require_task(tx, call.id)
-    return TaskDetails.of(
-        task,
+    return TaskDetails(
+        **view_of(task),
         subtasks=[_subtask(child) for child in tasks.listing(tx, where={"parent_id": task.id})]
         if call.include_subtasks
         else None,
