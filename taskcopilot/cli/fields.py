@@ -105,9 +105,10 @@ def _type(field: FieldInfo) -> click.ParamType[Any] | type:
 
 
 def _kind(annotation: Any) -> Any:
-    """Return the bare class behind an annotation: str, int, float, bool, dict or list."""
+    """Return the bare class behind an annotation: str, int, float, bool, dict or list; a model is given as a dict."""
     inner = _inner(annotation)
-    return get_origin(inner) or inner
+    kind = get_origin(inner) or inner
+    return dict if isinstance(kind, type) and issubclass(kind, BaseModel) else kind
 
 
 def _inner(annotation: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Final
 
 from taskcopilot.store.transaction import ReadTx, Tx
 
-__all__ = ["NO_STREAM", "Activity", "find", "finish", "touch"]
+__all__ = ["NO_STREAM", "Activity", "find", "finish", "move", "touch"]
 
 NO_STREAM: Final = "default"
 """The stream that activity outside of streams is booked under."""
@@ -52,6 +52,11 @@ def touch(
     """Note that the agent is at work now. The start is kept while the same agent's work lasts."""
     row = (_id(task_id), stream_id or NO_STREAM, agent_id, task_id, description, phase, tx.at, tx.at)
     tx.execute(_TOUCH, row)
+
+
+def move(tx: Tx, task_id: str, stream_id: str | None) -> None:
+    """Book the work on the task, finished or not, under another stream."""
+    tx.execute("UPDATE agent_activity SET stream_id = ? WHERE id = ?", (stream_id or NO_STREAM, _id(task_id)))
 
 
 def finish(tx: Tx, task_id: str) -> None:

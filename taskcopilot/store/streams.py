@@ -106,7 +106,9 @@ def first_metadata(tx: ReadTx, stream_id: str) -> str | None:
     return tx.value(_NAME, (stream_id,))  # type: ignore[no-any-return]
 
 
-def dependency_rows(tx: ReadTx) -> list[tuple[str, str | None]]:
-    """Return (stream, metadata) of every task that is in a stream and not archived."""
-    rows = tx.all("SELECT stream_id, metadata FROM tasks WHERE stream_id IS NOT NULL AND archived = 0")
+def dependency_rows(tx: ReadTx, but: str | None = None) -> list[tuple[str, str | None]]:
+    """Return (stream, metadata) of every task that is in a stream and not archived; `but` names one to leave out."""
+    rows = tx.all(
+        "SELECT stream_id, metadata FROM tasks WHERE stream_id IS NOT NULL AND archived = 0 AND id <> ?", (but or "",)
+    )
     return [(row["stream_id"], row["metadata"]) for row in rows]

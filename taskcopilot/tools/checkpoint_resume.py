@@ -11,7 +11,7 @@ from taskcopilot.events import CheckpointResumed as CheckpointResumedEvent
 from taskcopilot.store import checkpoints
 from taskcopilot.store.tasks import Task
 from taskcopilot.store.transaction import Tx
-from taskcopilot.tools.checkpoints import stored_json
+from taskcopilot.tools.checkpoints import stored_json, stored_list
 from taskcopilot.tools.fields import Identifier, ToolOutput, WriteInput
 from taskcopilot.tools.registry import Tool
 from taskcopilot.tools.tasks import require_task
@@ -56,8 +56,8 @@ class CheckpointResumed(ToolOutput):
     resume_instructions: str
     iteration_config: Any
     iteration_number: int
-    iteration_history: Any
-    completion_promises: Any
+    iteration_history: list[Any]
+    completion_promises: list[Any]
     validation_state: Any
 
 
@@ -114,14 +114,14 @@ def _answer(task: Task, row: sqlite3.Row) -> CheckpointResumed:
         resume_instructions=" ".join(_instructions(task, row, subtasks)),
         iteration_config=stored_json(row["iteration_config"]),
         iteration_number=row["iteration_number"] or 0,
-        iteration_history=stored_json(row["iteration_history"]) or [],
-        completion_promises=stored_json(row["completion_promises"]) or [],
+        iteration_history=stored_list(row["iteration_history"]),
+        completion_promises=stored_list(row["completion_promises"]),
         validation_state=stored_json(row["validation_state"]),
     )
 
 
 def _subtasks(row: sqlite3.Row) -> SubtaskSummary:
-    states = stored_json(row["subtask_states"]) or []
+    states = stored_list(row["subtask_states"])
     counted = Counter(state.get("status") for state in states if isinstance(state, dict))
     return SubtaskSummary(
         total=len(states), completed=counted["completed"], pending=counted["pending"], blocked=counted["blocked"]

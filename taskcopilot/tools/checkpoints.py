@@ -31,7 +31,7 @@ from taskcopilot.tools.registry import Tool
 from taskcopilot.tools.tasks import require_task
 from taskcopilot.tools.text import utf16_cut, utf16_length
 
-__all__ = ["TOOLS", "CheckpointCreate", "CheckpointCreated", "checkpoint_create", "save", "stored_json"]
+__all__ = ["TOOLS", "CheckpointCreate", "CheckpointCreated", "checkpoint_create", "save", "stored_json", "stored_list"]
 
 MAX_DRAFT: Final = 51_200
 """UTF-16 units of a draft that are kept."""
@@ -41,6 +41,15 @@ TRUNCATED: Final = "\n\n[TRUNCATED]"
 _MANUAL_EXPIRY: Final = timedelta(days=7)
 _AUTOMATIC_EXPIRY: Final = timedelta(hours=24)
 _YEAR_IN_MINUTES: Final = 525_600
+
+
+class IterationConfig(ToolInput):
+    """How often a task may be tried again, and what to look for in the agent's words to know that it is done."""
+
+    max_iterations: Annotated[int, Field(ge=1)]
+    completion_promises: list[Text]
+    validation_rules: list[Any] | None = None
+    circuit_breaker_threshold: Annotated[int, Field(ge=1)] | None = None
 
 
 class CheckpointCreate(WriteInput):
@@ -56,7 +65,7 @@ class CheckpointCreate(WriteInput):
     expires_in: Annotated[int, Field(ge=1, le=_YEAR_IN_MINUTES)] | None = Field(
         default=None, description="minutes; by default 7 days for manual checkpoints, 24 hours for others"
     )
-    iteration_config: Metadata | None = Field(default=None, description="maxIterations, completionPromises, ...")
+    iteration_config: IterationConfig | None = None
     iteration_number: Annotated[int, Field(ge=0)] = 0
 
 
@@ -78,7 +87,6 @@ def checkpoint_create(tx: Tx, call: CheckpointCreate) -> CheckpointCreated:
 
 def save(tx: Tx, task: Task, call: CheckpointCreate) -> CheckpointCreated:
     """Save a checkpoint of the task, and report it."""
-    _refuse_bad_iteration(call.iteration_config)
     row = checkpoints.insert(tx, task, _checkpoint(tx, call))
     tx.emit(_event(task, row))
     return CheckpointCreated(
@@ -91,23 +99,10 @@ def save(tx: Tx, task: Task, call: CheckpointCreate) -> CheckpointCreated:
     )
 
 
-def _refuse_bad_iteration(config: Metadata | None) -> None:
-    if config is None:
-        return
-    most, promises = config.get("maxIterations"), config.get("completionPromises")
-    if not isinstance(most, int) or isinstance(most, bool) or most < 1:
-        raise InvalidArgumentError(
-            "iterationConfig.maxIterations: expected a number above zero", field="iterationConfig.maxIterations"
-        )
-    if not isinstance(promises, list) or not all(isinstance(promise, str) for promise in promises):
-        raise InvalidArgumentError(
-            "iterationConfig.completionPromises: expected a list of texts", field="iterationConfig.completionPromises"
-        )
-
-
 def _checkpoint(tx: ReadTx, call: CheckpointCreate) -> Checkpoint:
     default = _MANUAL_EXPIRY if call.trigger == "manual" else _AUTOMATIC_EXPIRY
     lasts = default if call.expires_in is None else timedelta(minutes=call.expires_in)
+    iteration = call.iteration_config
     return Checkpoint(
         trigger=call.trigger,
         expires_at=iso(tx.now + lasts),
@@ -116,7 +111,7 @@ def _checkpoint(tx: ReadTx, call: CheckpointCreate) -> Checkpoint:
         agent_context=call.agent_context,
         draft_content=_shortened(call.draft_content),
         draft_type=call.draft_type,
-        iteration_config=call.iteration_config,
+        iteration_config=None if iteration is None else iteration.model_dump(exclude_none=True),
         iteration_number=call.iteration_number,
     )
 
@@ -181,7 +176,7 @@ def checkpoint_get(tx: ReadTx, call: CheckpointGet) -> CheckpointDetails:
         "task_title": require_task(tx, row["task_id"]).title,
         "task_metadata": decode_metadata(row["task_metadata"]),
         "agent_context": stored_json(row["agent_context"]),
-        "subtask_states": stored_json(row["subtask_states"]) or [],
+        "subtask_states": stored_list(row["subtask_states"]),
     }
     return CheckpointDetails(**values)
 
@@ -192,6 +187,12 @@ def stored_json(text: str | None) -> Any:
         return None if text is None else orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
+
+
+def stored_list(text: str | None) -> list[Any]:
+    """Read a JSON column that holds a list; anything else counts as an empty one."""
+    value = stored_json(text)
+    return value if isinstance(value, list) else []
 
 
 class CheckpointList(ToolInput):
@@ -246,7 +247,9 @@ class CheckpointCleanup(WriteInput):
     """Arguments of checkpoint_cleanup."""
 
     task_id: Identifier | None = Field(default=None, description="only this task's checkpoints")
-    older_than: Annotated[int, Field(ge=0)] | None = Field(default=None, description="minutes")
+    older_than: Annotated[int, Field(ge=0, le=100 * _YEAR_IN_MINUTES)] | None = Field(
+        default=None, description="minutes"
+    )
     keep_latest: Annotated[int, Field(ge=0)] | None = Field(default=None, description="with taskId: how many to keep")
 
 

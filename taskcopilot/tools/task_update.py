@@ -8,13 +8,13 @@ from pydantic import Field
 
 from taskcopilot.errors import ConflictError
 from taskcopilot.events import Change, ChangedField, TaskUpdated
-from taskcopilot.store import performance, tasks
+from taskcopilot.store import agent_activity, performance, tasks
 from taskcopilot.store.tasks import Task
 from taskcopilot.store.transaction import Tx
 from taskcopilot.tools.activation import ultrawork_warning
 from taskcopilot.tools.fields import Identifier, Metadata, Omittable, TaskStatus, Text, ToolOutput, WriteInput
 from taskcopilot.tools.registry import Tool
-from taskcopilot.tools.stream_events import report_progress
+from taskcopilot.tools.stream_events import report_progress, report_start
 from taskcopilot.tools.stream_rules import refuse_bad_stream_metadata
 from taskcopilot.tools.task_status import follow_status
 from taskcopilot.tools.tasks import refuse_dependency_cycle, require_task
@@ -83,10 +83,18 @@ def apply_update(tx: Tx, before: Task, call: TaskUpdate) -> Task:
     if after.status != before.status:
         follow_status(tx, before, after)
     if after.stream_id != before.stream_id:
-        report_progress(tx, before.stream_id)
+        _leave_stream(tx, before, after)
     if (after.stream_id, after.status) != (before.stream_id, before.status):
         report_progress(tx, after.stream_id)
     return after
+
+
+def _leave_stream(tx: Tx, before: Task, after: Task) -> None:
+    """Take the work on the task along to its new stream, which may start with that, and report the old stream."""
+    agent_activity.move(tx, after.id, after.stream_id)
+    if after.status == "in_progress":
+        report_start(tx, after.stream_id)
+    report_progress(tx, before.stream_id)
 
 
 def _wanted(tx: Tx, before: Task, call: TaskUpdate) -> dict[str, Any]:
@@ -110,7 +118,7 @@ def _merged(tx: Tx, before: Task, change: Metadata | None) -> Metadata:
     refuse_bad_stream_metadata(change)
     merged = {**before.metadata, **change}
     if change.keys() & {"streamId", "streamDependencies"}:
-        refuse_dependency_cycle(tx, merged)
+        refuse_dependency_cycle(tx, merged, before.id)
     return merged
 
 
