@@ -37,11 +37,11 @@ def resolve_activation_mode(metadata: Mapping[str, Any], title: str, description
     if "activationMode" not in metadata:
         return detect(f"{title} {description or ''}")
     mode: Any = metadata["activationMode"]
-    if mode is not None and mode not in _MODES:
+    if mode is not None and not (isinstance(mode, str) and mode in _MODES):
         raise InvalidArgumentError(
             f"metadata.activationMode: expected one of {', '.join(_MODES)} or null", field="metadata.activationMode"
         )
-    return mode  # type: ignore[no-any-return]
+    return mode
 
 
 def ultrawork_warning(tx: ReadTx, parent: Task) -> str | None:
