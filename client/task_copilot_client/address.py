@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 __all__ = ["Address"]
 
-_SCHEMES: Final = {"http": "ws", "https": "wss"}
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The two URLs of a bridge, and whether it is on this machine: a local bridge is reached past any proxy."""
+    """The base URL of a bridge, without a slash at its end, and its parts."""
 
     api_base: str
-    ws_url: str
-    is_local: bool
+    host: str
+    port: int
+    is_secure: bool
 
     @classmethod
     def parse(cls, url: str) -> Address:
-        """Read the base URL, with or without a trailing slash; ValueError unless it is http or https with a host."""
+        """Read a base URL; ValueError unless it is http or https with a host, and a port that exists."""
         base = url.rstrip("/")
         parts = urlsplit(base)
-        if parts.scheme not in _SCHEMES or not parts.hostname or parts.query or parts.fragment:
+        if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment:
             raise ValueError(f"api_base: expected http://host:port or https://host:port, got {url!r}")
-        return cls(base, f"{_SCHEMES[parts.scheme]}{base[len(parts.scheme) :]}/ws", _is_loopback(parts.hostname))
+        try:
+            port = parts.port or _PORTS[parts.scheme]
+        except ValueError as error:
+            raise ValueError(f"api_base: {error}, got {url!r}") from None
+        return cls(base, parts.hostname, port, is_secure=parts.scheme == "https")
 
+    @property
+    def ws_url(self) -> str:
+        """Where the WebSocket is: ws for http, wss for https."""
+        return f"{'wss' if self.is_secure else 'ws'}{self.api_base[self.api_base.index(':') :]}/ws"
 
-def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")
+    @property
+    def is_local(self) -> bool:
+        """True for this machine, which is reached past any proxy."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False

@@ -151,14 +151,21 @@ def _connect(address: Address, timeout: float) -> WebSocket:
     import websocket  # noqa: PLC0415 - loaded when it is needed
 
     options: dict[str, Any] = {"suppress_origin": True, "skip_utf8_validation": True, "redirect_limit": 0}
-    if address.ws_url.startswith("wss"):
+    if address.is_secure:
         import ssl  # noqa: PLC0415
 
         options["sslopt"] = {"context": ssl.create_default_context()}
-    if address.is_local:
-        options["http_no_proxy"] = ["*"]
     with _losses():
+        if address.is_local and not address.is_secure:
+            options["socket"] = _direct(address, timeout)
         return websocket.create_connection(address.ws_url, timeout=timeout, **options)
+
+
+def _direct(address: Address, timeout: float) -> socket.socket:
+    """Connect to a bridge on this machine by ourselves: websocket-client would ask the proxy of the environment."""
+    used = socket.create_connection((address.host, address.port), timeout=timeout)
+    used.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return used
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from task_copilot_client import TaskCopilotClient
 from task_copilot_client.clock import Bell
 
 DEADLINE = 20.0
@@ -62,6 +63,12 @@ class FakeClock:
         self._now += seconds
         for bell in self._bells:
             bell.ring()
+
+
+def until_websocket(client: TaskCopilotClient, clock: FakeClock) -> None:
+    """Wait until the client is back on a WebSocket; while it polls in between, let time pass until it probes."""
+    until(lambda: client.connected, "a connection")
+    until(lambda: client.mode == "websocket" or clock.advance(10), "a WebSocket")
 
 
 class Recorder:

@@ -120,19 +120,24 @@ def test_requests_have_the_shape_of_the_protocol() -> None:
 
 
 @pytest.mark.parametrize(
-    ("base", "expected"),
+    ("base", "api_base", "ws_url", "is_local"),
     [
-        ("http://127.0.0.1:9090", Address("http://127.0.0.1:9090", "ws://127.0.0.1:9090/ws", is_local=True)),
-        ("http://localhost:1//", Address("http://localhost:1", "ws://localhost:1/ws", is_local=True)),
-        ("https://bridge.example/x/", Address("https://bridge.example/x", "wss://bridge.example/x/ws", is_local=False)),
+        ("http://127.0.0.1:9090", "http://127.0.0.1:9090", "ws://127.0.0.1:9090/ws", True),
+        ("HTTP://localhost:1//", "HTTP://localhost:1", "ws://localhost:1/ws", True),
+        ("http://[::1]", "http://[::1]", "ws://[::1]/ws", True),
+        ("https://bridge.example/x/", "https://bridge.example/x", "wss://bridge.example/x/ws", False),
+        ("http://127.example", "http://127.example", "ws://127.example/ws", False),
     ],
 )
-def test_the_websocket_is_where_the_api_is(base: str, expected: Address) -> None:
+def test_the_websocket_is_where_the_api_is(base: str, api_base: str, ws_url: str, is_local: bool) -> None:
     """https becomes wss; slashes at the end do not matter."""
-    assert Address.parse(base) == expected
+    address = Address.parse(base)
+    assert (address.api_base, address.ws_url, address.is_local) == (api_base, ws_url, is_local)
 
 
-@pytest.mark.parametrize("base", ["", "127.0.0.1:9090", "ftp://x", "http://", "http://x?y", "http://x#y"])
+@pytest.mark.parametrize(
+    "base", ["", "127.0.0.1:9090", "ftp://x", "http://", "http://x?y", "http://x#y", "http://x:70000"]
+)
 def test_what_is_no_address_is_refused(base: str) -> None:
     """The error names the argument."""
     with pytest.raises(ValueError, match="api_base"):
