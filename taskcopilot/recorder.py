@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from taskcopilot.bus import Bus
-from taskcopilot.errors import BridgeError, StoreError
+from taskcopilot.errors import StoreError
 from taskcopilot.events import Event
 from taskcopilot.store import event_log
 from taskcopilot.store.database import Database
@@ -75,11 +75,8 @@ class Recorder:
             yield self
         finally:
             self._closed = True
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-            while self._queue:
-                await self._commit_next()
+            self._wake.set()
+            await task
 
     async def record(self, unit: Unit[T]) -> T:
         """Run the unit, commit it, publish its events, and return its result.
@@ -101,22 +98,25 @@ class Recorder:
             await self._fill(None)
 
     async def _drain(self) -> None:
-        while True:
+        """Commit and publish until the recorder is closed and nothing waits any more. Nobody cancels this task."""
+        while not self._closed:
             await self._wake.wait()
             self._wake.clear()
             while self._queue:
-                await _to_the_end(self._commit_next())
+                await self._commit_next()
 
     async def _commit_next(self) -> None:
         """Commit the next group of units, publish, and only then tell the callers."""
         group = [self._queue.popleft() for _ in range(min(MAX_GROUP, len(self._queue)))]
         try:
             events = await self._database.write(_commit, self._database.surroundings, group)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the callers must hear of it
+        except Exception as error:  # noqa: BLE001 - whatever it is, the callers must hear of it
             _fail(group, error)
             return
-        await self._publish_own(events)
-        _tell(group)
+        try:
+            await self._publish_own(events)
+        finally:
+            _tell(group)
 
     async def _publish_own(self, events: Sequence[Event]) -> None:
         """Publish our events in order. If the log before them cannot be read now, the follower does it later."""
@@ -126,7 +126,7 @@ class Recorder:
             try:
                 if events[0].seq > self.head + 1:
                     await self._fill(events[0].seq - 1)
-            except BridgeError:
+            except Exception:  # noqa: BLE001 - the events are safe in the log, and the next look delivers them
                 _log.exception("cannot read the log before event %d; it is delivered later", events[0].seq)
                 return
             self._publish(events)
@@ -145,16 +145,6 @@ class Recorder:
         if fresh:
             self.head = fresh[-1].seq
             self._bus.publish(fresh)
-
-
-async def _to_the_end(work: Any) -> None:
-    """Finish the work even when we are cancelled meanwhile; the cancellation comes afterwards."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise
 
 
 def _commit(connection: sqlite3.Connection, surroundings: Surroundings, group: list[_Waiting]) -> list[Event]:

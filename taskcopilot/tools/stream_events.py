@@ -34,12 +34,12 @@ def report_start(tx: Tx, stream_id: str | None) -> None:
     if stream_id is None or streams.find_run(tx, stream_id) is not None:
         return
     streams.start(tx, stream_id, tx.at)
-    counts = streams.count(tx, stream_id)
-    if counts.completed + counts.in_progress + counts.blocked > 1:
-        return  # it started before we kept track: a database of the original
     tx.emit(
         StreamStarted(
-            stream_id=stream_id, stream_name=stream_name(tx, stream_id), total_tasks=counts.total, started_at=tx.at
+            stream_id=stream_id,
+            stream_name=stream_name(tx, stream_id),
+            total_tasks=streams.count(tx, stream_id).total,
+            started_at=tx.at,
         )
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from taskcopilot.store.streams import Counts
 from taskcopilot.tools.name_order import name_key
 from taskcopilot.tools.stream_info import status_of
 from tests.helpers.bridge import Core, core
+from tests.helpers.original_database import build_original_database
 from tests.helpers.rows import INITIATIVE, PRD, initiative, prd, product, put, task
 
 
@@ -287,3 +289,31 @@ async def test_bad_arguments_are_refused_by_name(
     with pytest.raises(InvalidArgumentError) as failure:
         await bridge.call(tool, **arguments)
     assert failure.value.field == field
+
+
+async def test_a_stream_starts_with_its_first_task_in_progress_whatever_was_completed_before(tmp_path: Path) -> None:
+    """A task that went straight from pending to completed started nothing."""
+    async with core(tmp_path) as bridge:
+        first, second = [
+            (await bridge.call("task_create", title="t", metadata={"streamId": "A"}))["id"] for _ in range(2)
+        ]
+        await bridge.call("task_update", id=first, status="completed")
+        assert "stream.started" not in bridge.types
+        await bridge.call("task_update", id=second, status="in_progress")
+        assert bridge.types.count("stream.started") == 1
+        await bridge.call("task_update", id=second, status="pending")
+        await bridge.call("task_update", id=second, status="in_progress")
+        assert bridge.types.count("stream.started") == 1
+
+
+async def test_a_stream_of_the_original_that_had_begun_does_not_start_again(tmp_path: Path) -> None:
+    """The migration notes when such streams began."""
+    contents = await asyncio.to_thread(build_original_database, tmp_path / "tasks.db")
+    async with core(tmp_path) as bridge:
+        begun = await bridge.database.read(lambda tx: {row["stream_id"] for row in tx.all("SELECT * FROM stream_runs")})
+        assert begun
+        assert begun <= set(contents.streams)
+        for stream in begun:
+            task = (await bridge.call("task_create", title="t", metadata={"streamId": stream}))["id"]
+            await bridge.call("task_update", id=task, status="in_progress")
+        assert "stream.started" not in bridge.types
