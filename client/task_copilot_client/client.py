@@ -183,8 +183,9 @@ class TaskCopilotClient:
         if not callable(callback):
             raise TypeError(f"callback: expected something to call, got {callback!r}")
         registration = self._registry.add(patterns, callback, None if since is None else Cursor.parse(since))
+        registration.answer.is_awaited = self.connected and not self._dispatcher.is_current
         self._wake()
-        if self.connected and not self._dispatcher.is_current:
+        if registration.answer.is_awaited:
             self._await_answer(registration)
 
     def unsubscribe(self, topics: Sequence[str], callback: Callback | None = None) -> None:

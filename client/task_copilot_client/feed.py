@@ -38,11 +38,14 @@ class Feed:
         self._outbox = outbox
         self._report_gap = report_gap
         self._ledger = Ledger()
+        self._seen: tuple[Registration, ...] = ()
 
     def registrations(self) -> tuple[Registration, ...]:
-        """Return what is wanted now, and forget what is no longer wanted."""
+        """Return what is wanted now, the same tuple while nothing changes, and forget what is no longer wanted."""
         present = self._registry.snapshot()
-        self._ledger.retain({registration.id for registration in present})
+        if present is not self._seen:
+            self._seen = present
+            self._ledger.retain({registration.id for registration in present})
         return present
 
     @property
@@ -74,8 +77,9 @@ class Feed:
             self._tell(missing)
 
     def reject(self, ids: Collection[int], error: SubscriptionError) -> None:
-        """Remove refused registrations; whoever waits gets the error, and the log too: nobody may be waiting."""
-        _log.error("subscription to %s refused: %s", ", ".join(error.topics), error)
+        """Remove refused registrations; whoever waits gets the error, and the log where nobody waits."""
+        if not any(each.answer.is_awaited for each in self._registry.snapshot() if each.id in ids):
+            _log.error("subscription to %s refused: %s", ", ".join(error.topics), error)
         self._answer(ids, error)
         self._registry.discard(ids)
 

@@ -45,6 +45,7 @@ class Session:
         self._feed = feed
         self._numbers = numbers
         self._timestamp = timestamp
+        self._seen: Sequence[Registration] | None = None
         self._known: set[int] = set()
         self._held: set[str] = set()
         self._waiting: dict[str, _Request] = {}
@@ -57,7 +58,9 @@ class Session:
 
     def requests(self) -> list[str]:
         """Return what is to be sent now; nothing when the bridge's view is the registry's."""
-        wanted = self._feed.registrations()
+        if (wanted := self._feed.registrations()) is self._seen:
+            return []
+        self._seen = wanted
         self._known &= {registration.id for registration in wanted}
         return [*self._ends(wanted), *self._begins(wanted)]
 
@@ -136,6 +139,7 @@ class Session:
         if request is None:
             return  # the answer to an unsubscribe
         self._begun = True
+        self._seen = None  # whoever left before the answer came is to be ended now
         self._held.update(request.topics)
         self._keeps_log = answer.head is not None
         if not self._keeps_log and any(registration.since for registration in request.registrations):
@@ -152,6 +156,7 @@ class Session:
         error = SubscriptionError(answer.message, code=answer.code, field=answer.field, topics=topics)
         self._feed.reject(culprits, error)
         self._known -= request.ids
+        self._seen = None
         self.needs_restart |= not self._is_fresh and len(request.ids) > len(culprits)
 
     def _find(self, request_id: Any) -> _Request | None:

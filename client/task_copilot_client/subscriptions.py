@@ -24,6 +24,8 @@ class Answer:
     def __init__(self) -> None:
         self._given = threading.Event()
         self.error: SubscriptionError | None = None
+        self.is_awaited = False
+        """True when somebody waits, and so will see the error."""
 
     def give(self, error: SubscriptionError | None = None) -> None:
         """Let the waiter go on; the first answer stays."""

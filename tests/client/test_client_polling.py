@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -164,6 +165,28 @@ def test_refused_polls_are_tried_again(polling: TaskCopilotClient, bridge: FakeB
     until(lambda: polling.mode == "reconnecting")
     bridge.no_http = False
     recorder.wait(1)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [[], {}, {"events": []}, {"events": [], "head": "x", "next": "e:1"}, {"events": [], "head": 1, "next": None}],
+)
+def test_an_answer_that_is_no_page_is_a_failed_poll(new_client: NewClient, bridge: FakeBridge, page: Any) -> None:
+    """What is no bridge's answer is no connection."""
+    bridge.refuse = True
+    bridge.log.page = lambda _: page  # type: ignore[method-assign]
+    assert not new_client().connect()
+
+
+def test_a_strange_event_does_not_keep_the_others_from_coming(polling: TaskCopilotClient, bridge: FakeBridge) -> None:
+    """It is skipped, or every later poll would fail on it again."""
+    bridge.publish("task:1")
+    bridge.log.events.append({"type": "event", "seq": 2, "payload": {"topic": "task:2", "eventType": None}})
+    bridge.publish("task:3")
+    recorder = Recorder()
+    polling.subscribe(["*"], recorder, since=0)
+    recorder.wait(2)
+    assert recorder.topics == ["task:1", "task:3"]
 
 
 def test_the_original_server_cannot_be_polled(

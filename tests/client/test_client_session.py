@@ -253,6 +253,19 @@ def test_patterns_that_nobody_wants_any_more_are_ended(talk: Talk) -> None:
     assert second not in talk.registry.snapshot()
 
 
+def test_a_registration_that_leaves_before_its_answer_is_ended_after_it(talk: Talk) -> None:
+    """The bridge is not left with patterns that nobody wants."""
+    talk.subscribe("task:*")
+    talk.settle()
+    late = talk.subscribe("stream:*")
+    requests = talk.session.requests()
+    talk.registry.discard({late.id})
+    assert talk.session.requests() == []
+    talk.say(requests)
+    talk.settle()
+    assert talk.bridge.held.keys() == {"task:*"}
+
+
 def test_a_pattern_of_two_registrations_is_kept_for_the_second(talk: Talk) -> None:
     """Ending one registration takes nothing from the other."""
     first, second = talk.subscribe("task:*"), talk.subscribe("task:*")
