@@ -74,18 +74,42 @@ async def _cancel_after(stopping: asyncio.Event, conversation: asyncio.Task[None
 
 
 async def _host(core: Core) -> None:
-    """Host HTTP and WebSocket until cancelled. Whatever stands against it, the tools go on without."""
+    """Host HTTP and WebSocket until cancelled, as soon as the port is free. Meanwhile the tools work without."""
     from taskcopilot.web.app import make_app  # noqa: PLC0415 - after the client got its first answer
     from taskcopilot.web.server import serving  # noqa: PLC0415
 
+    told = ""
+    while True:
+        try:
+            async with serving(core, make_app(core)) as server:
+                _log.info("workspace %s is served at %s", core.workspace.id, server.url)
+                await asyncio.get_running_loop().create_future()
+        except PortTakenError as taken:
+            level, text = _explain(taken, core)
+            _log.log(logging.DEBUG if text == told else level, text)
+            told = text
+        except Exception as error:  # noqa: BLE001
+            _log.error("HTTP and WebSocket are not served: %s; the tools work all the same", error)
+            return
+        await core.clock.sleep(_LOOK_AT_PORT)
+        while await _is_held(core.settings.host, core.settings.port):
+            await core.clock.sleep(_LOOK_AT_PORT)
+
+
+_LOOK_AT_PORT: Final = 0.5
+"""Seconds between two looks at a port that somebody else holds: its clients come back within a second or two."""
+
+
+async def _is_held(host: str, port: int) -> bool:
+    """Tell whether somebody accepts connections there; costs a connect, which a bridge hardly notices."""
     try:
-        async with serving(core, make_app(core)) as server:
-            _log.info("workspace %s is served at %s", core.workspace.id, server.url)
-            await asyncio.get_running_loop().create_future()
-    except PortTakenError as taken:
-        _log.log(*_explain(taken, core))
-    except Exception as error:  # noqa: BLE001
-        _log.error("HTTP and WebSocket are not served: %s; the tools work all the same", error)
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True
 
 
 def _explain(taken: PortTakenError, core: Core) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""What a bridge does beside answering: expire checkpoints, keep the WAL small, forget idempotency keys.
+"""What a bridge does beside answering: expire checkpoints, prune the log, keep the WAL small, forget keys.
 
 Every process of a workspace may do it at the same time: each job is one transaction, and finds nothing to do when
 another process was first.
@@ -18,7 +18,7 @@ from typing import Final
 from taskcopilot.clock import iso
 from taskcopilot.core import Core, background
 from taskcopilot.errors import BridgeError
-from taskcopilot.store import idempotency
+from taskcopilot.store import event_log, idempotency
 from taskcopilot.store.transaction import Tx
 from taskcopilot.tools.expiry import expire_checkpoints
 
@@ -36,6 +36,7 @@ KEYS_KEPT: Final = timedelta(days=7)
 """How long a call can be repeated with its idempotency key."""
 
 _LOOK_AT_WAL: Final = 1.0
+_PRUNE_LOG: Final = 60.0
 _FORGET_KEYS: Final = 3_600.0
 
 
@@ -47,6 +48,7 @@ async def upkeep(core: Core) -> AsyncIterator[None]:
     async with (
         background(_repeat(core, core.settings.sweep_interval, "expiring checkpoints", sweep), "sweeper"),
         background(_repeat(core, _FORGET_KEYS, "forgetting idempotency keys", forget), "key-keeper"),
+        background(_repeat(core, _PRUNE_LOG, "pruning the log", partial(_prune, core)), "pruner"),
         background(_repeat(core, _LOOK_AT_WAL, "shortening the WAL", _WalKeeper(core).look), "wal-keeper"),
     ):
         yield
@@ -67,6 +69,18 @@ async def _repeat(core: Core, interval: float, what: str, job: Callable[[], Awai
 async def _expire_checkpoints(core: Core) -> None:
     """Expire all that are due, in as many short transactions as it takes."""
     while await core.recorder.record(expire_checkpoints):
+        pass
+
+
+async def _prune(core: Core) -> None:
+    """Remove what retention does not keep, a page per unit of work, so that nobody has to wait for long."""
+    settings = core.settings
+
+    def page(tx: Tx) -> int:
+        before = iso(tx.now - timedelta(days=settings.retention_days))
+        return event_log.prune(tx, settings.retention_events, before)
+
+    while await core.recorder.record(page) == event_log.PAGE:
         pass
 
 

@@ -97,8 +97,7 @@ class Worker:
         self._stop.set()
         with self._lock:
             for process in self._processes:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGTERM)
+                _end(process)
 
     def _keep(self, recorded: Recorded, output: str) -> None:
         content = f"# {recorded.step.title}\n\n```\n$ {recorded.step.run}\n{output or '(no output)'}\n```\n"
@@ -122,6 +121,8 @@ class Worker:
         )
         with self._lock:
             self._processes.add(process)
+            if self._stop.is_set():
+                _end(process)  # it was started while the others were being ended
         try:
             output, _ = process.communicate()
         finally:
@@ -130,3 +131,9 @@ class Worker:
         if self._stop.is_set():
             raise Cancelled
         return process.returncode, output[-_TAIL:]
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a command and all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)

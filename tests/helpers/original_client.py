@@ -6,7 +6,9 @@ Like the original it indexes the keys that it needs, so an answer without them f
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -42,8 +44,11 @@ class OriginalClient:
         return self.opened.wait(20)
 
     def disconnect(self) -> None:
-        """Close it."""
-        self.ws.close()
+        """Close it; the shutdown wakes the library's thread, which looks at its flag every ten seconds only."""
+        self.ws.keep_running = False
+        if self.ws.sock is not None:
+            with contextlib.suppress(OSError):
+                self.ws.sock.sock.shutdown(socket.SHUT_RDWR)
         self.thread.join()
 
     def subscribe(self, topics: list[str], callback: Callback) -> None:

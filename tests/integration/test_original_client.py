@@ -21,7 +21,7 @@ def client(server: RunningServer) -> Iterator[OriginalClient]:
     client = OriginalClient(server.url)
     yield client
     if client.thread.ident is not None:
-        client.ws.close()
+        client.disconnect()
 
 
 async def finish(server: RunningServer, stream: str, title: str = "t") -> str:
@@ -78,6 +78,9 @@ async def test_it_answers_pings_and_so_stays_connected(server: RunningServer, cl
         client.pinged.clear()
         server.clock.advance(30)
         await until(client.pinged.is_set)
+        answers = len(client.acknowledged)
+        await asyncio.to_thread(client.subscribe, ["task:*"], lambda *_: None)
+        await until(lambda count=answers: len(client.acknowledged) > count)  # by then the bridge has read the pong
     assert client.ws.keep_running
     await asyncio.to_thread(client.disconnect)
 

@@ -15,6 +15,8 @@ from taskcopilot.clock import iso
 from taskcopilot.config import Settings
 from taskcopilot.core import Core
 from taskcopilot.errors import IdempotencyConflictError
+from taskcopilot.events import TaskCreated
+from taskcopilot.store.transaction import Tx
 from taskcopilot.upkeep import KEYS_KEPT, WAL_INTERVAL, upkeep
 from tests.helpers.bridge import as_json
 from tests.helpers.clock import FakeClock
@@ -22,17 +24,17 @@ from tests.helpers.waiting import until
 
 
 @contextlib.asynccontextmanager
-async def kept(directory: Path) -> AsyncIterator[tuple[Core, FakeClock]]:
+async def kept(directory: Path, **flags: float) -> AsyncIterator[tuple[Core, FakeClock]]:
     """Open a core with its upkeep, and wait until all jobs had their first turn."""
     clock = FakeClock()
-    settings = Settings.load({"db": directory / "tasks.db"}, {})
+    settings = Settings.load({"db": directory / "tasks.db", **flags}, {})
     workspace = await asyncio.to_thread(settings.resolve_workspace)
     async with Core.open(settings, workspace=workspace, clock=clock, follow=False) as core, upkeep(core):
         await until(lambda: clock.sleepers == JOBS, "the first turn of all jobs")
         yield core, clock
 
 
-JOBS = 3
+JOBS = 4
 
 
 async def wal_size(core: Core) -> int:
@@ -105,3 +107,23 @@ async def test_a_job_that_the_database_refuses_is_tried_again(tmp_path: Path) ->
         clock.advance(3_600)
         await until(lambda: clock.sleepers == JOBS)
         assert await core.database.read(lambda tx: tx.value("SELECT count(*) FROM idempotency_keys")) == 0
+
+
+async def test_the_log_is_pruned_by_count_and_by_age(tmp_path: Path) -> None:
+    """In pages; what is gone is known as gone, and the newest are kept."""
+    async with kept(tmp_path, retention_events=700, retention_days=1) as (core, clock):
+
+        def many(tx: Tx) -> None:
+            for number in range(1_300):
+                tx.emit(TaskCreated(task_id=str(number), task_title="t", created_at=tx.at))
+
+        await core.recorder.record(many)
+        await pass_time(clock, 61)
+        state = await core.database.log_state()
+        assert (state.head, state.pruned_to) == (1_300, 600)
+        clock.advance(86_400)
+        await until(lambda: clock.sleepers == JOBS)
+        await core.toolbox.call("task_create", {"title": "young"})
+        await pass_time(clock, 61)
+        state, events = await core.database.read_log(0)
+        assert (state.pruned_to, [event.seq for event in events]) == (1_300, [1_301])
