@@ -1,6 +1,6 @@
 """The command `taskcopilot`: its table of commands, and what becomes of errors.
 
-Exit codes: 0 done, 1 failed, 2 usage or invalid argument, 3 not found, 4 conflict, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 usage or invalid argument, 3 not found, 4 conflict, 124 timed out, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -36,6 +36,10 @@ _COMMANDS: Final = {
     "call": ("tools", "Call any tool with JSON."),
     "events": ("events", "Print the event log."),
     "watch": ("watch", "Print events as they happen."),
+    "wait": ("wait", "Wait for an event, print it, and exit."),
+    "doctor": ("care", "Check that the database is sound."),
+    "backup": ("care", "Copy the database while it is in use."),
+    "restore": ("care", "Put a backup in the database's place."),
 }
 """Command -> the module of this package that makes it (`command(name)`), and its line of the help."""
 

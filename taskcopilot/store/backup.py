@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from taskcopilot.clock import Clock, iso
-from taskcopilot.errors import ConflictError, InvalidArgumentError, StoreError
+from taskcopilot.errors import ConflictError, InvalidArgumentError, StoreCorruptError, StoreError
 from taskcopilot.store import event_log
 from taskcopilot.store.faults import translate
 from taskcopilot.store.lock import Presence
@@ -49,7 +49,10 @@ def restore(copy: Path, database: Path, clock: Clock) -> Path | None:
     with Presence(database).nobody_else() as alone, _temporary(database) as temporary:
         if not alone:
             raise ConflictError(f"{database} is in use; stop the processes that have it open first")
-        _copy(copy, temporary)
+        try:
+            _copy(copy, temporary)
+        except StoreCorruptError as error:
+            raise InvalidArgumentError(f"{copy} is no sound database", field="FILE") from error
         _renew(temporary, copy, clock)
         replaced = _move_away(database, clock)
         temporary.replace(database)
