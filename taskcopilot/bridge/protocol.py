@@ -232,7 +232,7 @@ def encode_gap(gap: Gap, at: str) -> bytes:
 
 def encode_snapshot(at: str, seq: int, state: bytes) -> bytes:
     """Return the state as of an event number; `state` is a JSON object with the members `streams` and `tasks`."""
-    return b'{"type":"snapshot","timestamp":"%b","payload":{"seq":%d,%b}' % (at.encode(), seq, state[1:]) + b"}"
+    return b'{"type":"snapshot","timestamp":"%b","payload":{"seq":%d,%b}' % (at.encode(), seq, state[1:])
 
 
 def encode_pong(request_id: Any, at: str) -> bytes:
