@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
@@ -12,7 +13,52 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("ci", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("ci")
 
+Size = TypeVar("Size")
+
 OURS = ("TASKCOPILOT_", "TASK_DB_PATH", "WORKSPACE_ID", "HTTP_API_", "LOG_LEVEL")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that scripts/test hands on."""
+    parser.addoption("--all", action="store_true", help="run the fault and load tests at their full size")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked `full` in the fast profile, and say so."""
+    if config.getoption("--all"):
+        return
+    left_out = pytest.mark.skip(reason="full size only: scripts/test --all")
+    for item in items:
+        if item.get_closest_marker("full"):
+            item.add_marker(left_out)
+
+
+@pytest.fixture
+def size(request: pytest.FixtureRequest) -> Callable[[Size, Size], Size]:
+    """Choose a test's size: `size(fast, full)` is the second with --all, and the first without."""
+    everything: bool = request.config.getoption("--all")
+    return lambda fast, full: full if everything else fast
+
+
+@pytest.fixture
+def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Print a line of numbers that was measured; scripts/test shows it in the summary, passed or not."""
+    return lambda line: request.node.user_properties.append(("measured", line))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what the tests measured."""
+    lines = [
+        f"{report.nodeid}: {line}"
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        for name, line in report.user_properties
+        if name == "measured"
+    ]
+    if lines:
+        terminalreporter.section("measured")
+        for line in sorted(lines):
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True)
