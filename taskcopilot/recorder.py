@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from taskcopilot.bus import Bus
-from taskcopilot.errors import StoreError
+from taskcopilot.errors import BridgeError, OutcomeUnknownError, StoreError
 from taskcopilot.events import Event
 from taskcopilot.store import event_log
 from taskcopilot.store.database import Database
@@ -112,11 +112,24 @@ class Recorder:
             events = await self._database.write(_commit, self._database.surroundings, group)
         except Exception as error:  # noqa: BLE001 - whatever it is, the callers must hear of it
             _fail(group, error)
+            if isinstance(error, OutcomeUnknownError):
+                await self._settle()
             return
         try:
             await self._publish_own(events)
         finally:
             _tell(group)
+
+    async def _settle(self) -> None:
+        """Find out what a commit that failed with an I/O error left in the log, and publish it.
+
+        While the disk refuses, the next unit tries again before it is run.
+        """
+        try:
+            await self._database.reopen()
+            await self.catch_up()
+        except BridgeError as error:
+            _log.warning("after an I/O error the database cannot be written: %s", error)
 
     async def _publish_own(self, events: Sequence[Event]) -> None:
         """Publish our events in order. If the log before them cannot be read now, the follower does it later."""

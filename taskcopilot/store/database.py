@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from taskcopilot.clock import Clock
-from taskcopilot.errors import StoreCorruptError, StoreError
+from taskcopilot.errors import OutcomeUnknownError, StoreCorruptError, StoreError
 from taskcopilot.events import Event
 from taskcopilot.store import event_log
 from taskcopilot.store.connection import BUSY_TIMEOUT_MS, Connection
@@ -43,8 +43,11 @@ class Database:
         self.path = workspace.database
         self.clock = clock
         self.surroundings = Surroundings(clock, workspace)
+        self.is_writable = True
+        """False from a commit that failed with an I/O error until a write has succeeded again."""
         self._lock: WriteLock
         self._writer: Connection
+        self._synchronous = ""
         self._readers: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
 
     @classmethod
@@ -73,6 +76,7 @@ class Database:
         stack.callback(presence.close)
         self._lock = WriteLock(self.path.with_name(self.path.name + ".lock"))
         stack.callback(self._lock.close)
+        self._synchronous = synchronous
         self._writer = await Connection.writing(self.path, self._lock, synchronous)
         stack.push_async_callback(self._close_writer)
         await self._writer.run(self._initialise, check)
@@ -87,13 +91,34 @@ class Database:
         return self.path.with_name(self.path.name + "-wal")
 
     async def write(self, function: Callable[..., T], *arguments: object) -> T:
-        """Run a function on the writer's thread under the write lock. For the recorder only."""
+        """Run a function on the writer's thread under the write lock. For the recorder only.
 
-        def locked(connection: sqlite3.Connection) -> T:
-            with self._lock.writing():
-                return function(connection, *arguments)
+        After an OutcomeUnknownError nothing is run before `reopen` has succeeded: it is tried first, and its errors
+        are raised.
+        """
+        if not self.is_writable:
+            await self.reopen()
+        try:
+            return await self._locked(function, *arguments)
+        except OutcomeUnknownError:
+            self.is_writable = False
+            raise
 
-        return await self._writer.run(locked)
+    async def reopen(self) -> None:
+        """Write through a new connection after an I/O error, and prove with a commit that writing works again.
+
+        Then the fate of the commit that failed is settled: what the log says now, it says after a crash too. Raises
+        StoreError while the disk refuses; nothing is changed by that. For the recorder only.
+        """
+        try:
+            fresh = await Connection.writing(self.path, self._lock, self._synchronous)
+            stale, self._writer = self._writer, fresh
+            with contextlib.suppress(sqlite3.Error):
+                await stale.close()
+            await self._locked(_prove)
+        except sqlite3.Error as error:
+            raise translate(error) from error
+        self.is_writable = True
 
     async def read(self, unit: Callable[[ReadTx], T]) -> T:
         """Run a reading unit on one consistent snapshot; raises its errors, and StoreError for the database's."""
@@ -112,8 +137,21 @@ class Database:
         return await self._on_reader(event_log.read_page_before, before, limit)
 
     async def checkpoint(self) -> bool:
-        """Move the WAL into the database file; False when a writer was at work and it has to wait."""
-        return await self._writer.run(self._checkpoint)
+        """Move the WAL into the database file; False when a writer was at work and it has to wait.
+
+        Raises StoreError when the disk refuses; everything that was committed is still in the WAL then.
+        """
+        try:
+            return await self._writer.run(self._checkpoint)
+        except sqlite3.Error as error:
+            raise translate(error) from error
+
+    async def _locked(self, function: Callable[..., T], *arguments: object) -> T:
+        def locked(connection: sqlite3.Connection) -> T:
+            with self._lock.writing():
+                return function(connection, *arguments)
+
+        return await self._writer.run(locked)
 
     async def _on_reader(self, function: Callable[..., T], *arguments: object) -> T:
         reader = await self._readers.get()
@@ -135,8 +173,10 @@ class Database:
         with self._lock.checkpointing() as alone:
             if alone:
                 connection.execute("PRAGMA busy_timeout = 0")  # a reader that takes its time must not hold up writes
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+                try:
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                finally:
+                    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             return alone
 
     async def _close_writer(self) -> None:
@@ -144,6 +184,19 @@ class Database:
         with contextlib.suppress(sqlite3.Error):
             await self._writer.run(self._checkpoint)
         await self._writer.close()
+
+
+def _prove(connection: sqlite3.Connection) -> None:
+    """Commit a page that stays as it is: only a commit that was synced tells that commits work."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for step in (1, -1):  # SQLite writes nothing for a row that is given the values that it has
+            connection.execute("UPDATE log_state SET head = head + ? WHERE id = 1", (step,))
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _read_unit(connection: sqlite3.Connection, surroundings: Surroundings, unit: Callable[[ReadTx], Any]) -> Any:

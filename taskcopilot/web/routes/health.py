@@ -21,7 +21,10 @@ SERVICE: Final = "taskcopilot"
 
 
 class Health(WireModel):
-    """The state of the process. `seq` is the newest event that was handed to the clients of this process."""
+    """The state of the process. `seq` is the newest event that was handed to the clients of this process.
+
+    `ready` is false while the disk refuses writes after an I/O error; reads and live events go on.
+    """
 
     status: Literal["ok"]
     timestamp: str
@@ -43,7 +46,7 @@ async def get_health(request: web.Request) -> web.Response:
             timestamp=iso(core.clock.now()),
             service=SERVICE,
             version=__version__,
-            ready=True,
+            ready=core.database.is_writable,
             epoch=core.recorder.epoch,
             seq=core.recorder.head,
             pid=os.getpid(),

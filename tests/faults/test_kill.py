@@ -1,0 +1,93 @@
+"""kill -9 at any moment, also in the middle of a commit: the log rule holds after every restart."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.crowd import Crowd, crowd, eventually, free_port
+from tests.helpers.processes import Running, bridge
+from tests.helpers.strace import SYNC, WRITE, injecting, require_strace
+
+FULL_SEEDS = [pytest.param(seed, marks=pytest.mark.full) for seed in range(2, 7)]
+
+POINTS = [(SYNC, 1), (SYNC, 4), (WRITE, 9)]
+"""Where the fast profile kills: at the sync of the first commit, of a later one, and between two writes of the WAL."""
+
+FULL_POINTS = [
+    pytest.param(call, count, marks=pytest.mark.full)
+    for call in (SYNC, WRITE)
+    for count in range(1, 21)
+    if (call, count) not in POINTS
+]
+
+
+@pytest.mark.parametrize("seed", [1, *FULL_SEEDS])
+def test_the_log_rule_survives_kills_at_random_moments(
+    tmp_path: Path, seed: int, size: Callable[[int, int], int], say: Callable[[str], None]
+) -> None:
+    """Sixty kills at full size, 30 to 300 ms after the server was ready; the epoch stays what it was."""
+    chance = random.Random(seed)
+    where = ("--db", "tasks.db", "--port", str(free_port()))
+    kills = size(5, 10)
+    epochs, starts = set(), []
+
+    def live(ready: dict[str, Any], process: Running, people: Crowd) -> None:
+        epochs.add(ready["epoch"])
+        people.is_up.set()
+        survive_for(process, chance.uniform(0.03, 0.3))
+        people.is_up.clear()
+        process.popen.kill()
+        process.wait()
+
+    with bridge(tmp_path, *where) as (first, facts), crowd(facts["url"]) as people:
+        live(facts, first, people)
+        for _ in range(kills - 1):
+            began = time.monotonic()
+            with bridge(tmp_path, *where) as (process, ready):
+                starts.append(time.monotonic() - began)
+                live(ready, process, people)
+        with bridge(tmp_path, *where) as (_, last):
+            people.is_up.set()
+            people.stop()
+            epochs.add(last["epoch"])
+            people.check_log_rule(tmp_path / "tasks.db")
+    assert len(epochs) == 1
+    assert people.acknowledged
+    assert not people.refused
+    assert max(starts) < 20
+    say(
+        f"{kills} kills: {len(people.acknowledged)} acknowledged, {people.lost} answers lost, "
+        f"ready again after {sorted(starts)[len(starts) // 2]:.2f} s (median), {max(starts):.2f} s (longest)"
+    )
+
+
+@pytest.mark.parametrize(("call", "count"), [*POINTS, *FULL_POINTS])
+def test_the_log_rule_survives_a_kill_inside_a_commit(tmp_path: Path, call: str, count: int) -> None:
+    """Killed as it enters the n-th write or sync of the WAL: whole or not there, and told apart by the key."""
+    require_strace()
+    where = ("--db", "tasks.db", "--port", str(free_port()))
+    with bridge(tmp_path, *where) as (process, ready), crowd(ready["url"]) as people:
+        eventually(lambda: people.acknowledged)
+        with injecting(process.pid, call, f"signal=KILL:when={count}"):
+            assert process.wait() == -9
+        people.is_up.clear()
+        with bridge(tmp_path, *where) as (_, again):
+            assert again["epoch"] == ready["epoch"]
+            before = len(people.acknowledged)
+            people.is_up.set()
+            eventually(lambda: len(people.acknowledged) > before + 10)
+            people.stop()
+            people.check_log_rule(tmp_path / "tasks.db")
+
+
+def survive_for(process: Running, seconds: float) -> None:
+    """Let the server work for a moment, in which it must not end by itself."""
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.popen.wait(seconds)
