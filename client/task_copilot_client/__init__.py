@@ -10,6 +10,23 @@ Importing this loads the standard library only; `websocket-client` and `requests
 """
 
 from task_copilot_client.client import TaskCopilotClient
-from task_copilot_client.errors import SubscriptionError, TaskCopilotError, ToolError, UnreachableError
+from task_copilot_client.errors import (
+    EventsLostError,
+    SubscriptionError,
+    TaskCopilotError,
+    ToolError,
+    UnreachableError,
+)
+from task_copilot_client.iteration import EventIterator
+from task_copilot_client.messages import Event
 
-__all__ = ["SubscriptionError", "TaskCopilotClient", "TaskCopilotError", "ToolError", "UnreachableError"]
+__all__ = [
+    "Event",
+    "EventIterator",
+    "EventsLostError",
+    "SubscriptionError",
+    "TaskCopilotClient",
+    "TaskCopilotError",
+    "ToolError",
+    "UnreachableError",
+]

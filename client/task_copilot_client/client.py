@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
 from task_copilot_client.address import Address
+from task_copilot_client.backoff import full_jitter
 from task_copilot_client.clock import SYSTEM_CLOCK, Clock
 from task_copilot_client.cursor import Cursor, Gap
 from task_copilot_client.debugging import log_to_stderr
@@ -17,10 +18,12 @@ from task_copilot_client.dispatch import Delivery, Dispatcher, Notice
 from task_copilot_client.errors import NO_ANSWER, SubscriptionError, UnreachableError
 from task_copilot_client.feed import Feed
 from task_copilot_client.http import Http
+from task_copilot_client.inbox import Inbox
+from task_copilot_client.iteration import EventIterator, Surroundings
 from task_copilot_client.machine import Mode
 from task_copilot_client.polling_source import PollingSource
 from task_copilot_client.runner import Options, Runner
-from task_copilot_client.subscriptions import Callback, Registration, Registry, checked_topics
+from task_copilot_client.subscriptions import Answer, Callback, Registration, Registry, checked_topics
 from task_copilot_client.websocket_source import WebSocketSource
 
 __all__ = ["TaskCopilotClient"]
@@ -38,8 +41,8 @@ class TaskCopilotClient:
 
     **Threads.** Any thread may call any method. All callbacks run on one thread of the client's, one at a time; one
     that raises is logged and stops nothing, one that is slow delays the others. `data` is shared by the callbacks of an
-    event. From inside a callback everything works but `connect`, `wait_for` and leaving the context manager's block,
-    and `subscribe` does not wait for the bridge's answer.
+    event. From inside a callback everything works but `connect`, `wait_for`, waiting for an iterator's events and
+    leaving the context manager's block; and `subscribe` does not wait for the bridge's answer.
 
     **Time.** Seconds everywhere. Every wait for the network is bounded by the keyword-only time-outs.
     """
@@ -123,13 +126,14 @@ class TaskCopilotClient:
 
         Waits for a callback that is running, and at most `connect_timeout` or `request_timeout` for a network operation
         under way. From inside a callback it returns without waiting for that one, which is the last. Events that had
-        not been handed out are handed out after the next `connect`. Idempotent.
+        not been handed out are handed out after the next `connect`. Iterators end, and `wait_for` raises. Idempotent.
         """
         if self._dispatcher.is_current:
             self._end(self._runner)
-            return
-        with self._lifecycle:
-            self._end(self._runner)
+        else:
+            with self._lifecycle:
+                self._end(self._runner)
+        self._end_iterators()
 
     def get_mode(self) -> str:
         """Return 'disconnected', 'websocket', 'http' or 'reconnecting' (neither works now; both are being tried)."""
@@ -182,11 +186,7 @@ class TaskCopilotClient:
         patterns = checked_topics(topics)
         if not callable(callback):
             raise TypeError(f"callback: expected something to call, got {callback!r}")
-        registration = self._registry.add(patterns, callback, None if since is None else Cursor.parse(since))
-        registration.answer.is_awaited = self.connected and not self._dispatcher.is_current
-        self._wake()
-        if registration.answer.is_awaited:
-            self._await_answer(registration)
+        self._ask_for(self._registry.add(patterns, callback, None if since is None else Cursor.parse(since)))
 
     def unsubscribe(self, topics: Sequence[str], callback: Callback | None = None) -> None:
         """Stop calling the callback for these patterns, or everybody when no callback is given.
@@ -201,23 +201,45 @@ class TaskCopilotClient:
         """Wait for the next event of a type on a topic or pattern, and return its data; TimeoutError when none comes.
 
         The wait begins when the subscription is confirmed. What may have happened before is found with `since`, e.g.
-        the `cursor` of before the action that causes the event. Raises as `subscribe` does; not for callbacks.
+        the `cursor` of before the action that causes the event. Raises as `subscribe` does, and UnreachableError when
+        the client is disconnected meanwhile; not for callbacks.
         """
         if self._dispatcher.is_current:
             raise RuntimeError("wait_for() cannot be called from inside a callback: it would wait for itself")
-        found: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        with self.events([topic], event_types=[event_type], since=since, timeout=timeout) as events:
+            for event in events:
+                return event.data
+        if events.is_disconnected:
+            raise UnreachableError(f"disconnected while waiting for {event_type} on {topic}")
+        raise TimeoutError(f"no {event_type} on {topic} within {timeout:g} s")
 
-        def keep(_topic: str, kind: str, data: Any) -> None:
-            if kind == event_type:
-                found.put(data)
+    def events(
+        self,
+        topics: str | Sequence[str] = "*",
+        *,
+        event_types: str | Sequence[str] = (),
+        since: str | int | None = None,
+        timeout: float | None = None,
+    ) -> EventIterator:
+        """Return an iterator over the events that match any of the topic patterns, each once, in the order of the log.
 
-        self.subscribe([topic], keep, since=since)
-        try:
-            return found.get(timeout=timeout)
-        except queue.Empty:
-            raise TimeoutError(f"no {event_type} on {topic} within {timeout:g} s") from None
-        finally:
-            self.unsubscribe([topic], keep)
+        Subscribes as `subscribe` does, with its `since` and its errors; `event_types` are types or globs, none means
+        all of them. Usable in every mode, also before `connect`. `timeout` is how many seconds without an event end it.
+
+        The loop's body runs on the thread that iterates, so it may take its time and call everything: callbacks and
+        other iterators are not delayed. 1,000 events wait for it; when it is slower than that, it reads the rest
+        from the log over HTTP, so nothing is lost, and `on_gap` tells what retention has removed. On a server that
+        keeps no log the iterator raises EventsLostError then. `client.cursor` knows nothing of iterators: to resume
+        one, keep the `cursor` of the last event that was dealt with.
+        """
+        patterns = checked_topics(_listed(topics))
+        inbox = Inbox(_listed(event_types) and checked_topics(_listed(event_types), "event_types"))
+        answer = Answer(inbox.answered)
+        cursor = None if since is None else Cursor.parse(since)
+        inbox.leave = partial(self._leave, patterns, inbox)
+        events = EventIterator(inbox, patterns, timeout, self._surroundings())
+        self._ask_for(self._registry.add(patterns, inbox, cursor, answer, is_private=True))
+        return events
 
     def on_state(self, handler: Callable[[str], object]) -> Callable[[str], object]:
         """Have `handler(mode)` called at every change of `get_mode()`, in order, between the events. Returns it."""
@@ -263,9 +285,33 @@ class TaskCopilotClient:
         self._dispatcher.close()
         self._dispatcher.join()
 
+    def _leave(self, patterns: Sequence[str], inbox: Inbox) -> None:
+        if self._registry.remove(patterns, inbox):
+            self._wake()
+
+    def _end_iterators(self) -> None:
+        for registration in self._registry.snapshot():
+            if isinstance(registration.callback, Inbox):
+                registration.callback.end()
+                self._registry.discard({registration.id})
+
     def _wake(self) -> None:
         if (runner := self._runner) is not None:
             runner.wake()
+
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(
+            self._http,
+            self._report_gap,
+            lambda: self._dispatcher.is_current,
+            lambda failures: full_jitter(failures, self._clock.random, cap=self._max_backoff),
+        )
+
+    def _ask_for(self, registration: Registration) -> None:
+        registration.answer.is_awaited = self.connected and not self._dispatcher.is_current
+        self._wake()
+        if registration.answer.is_awaited:
+            self._await_answer(registration)
 
     def _await_answer(self, registration: Registration) -> None:
         answer = registration.answer
@@ -277,8 +323,10 @@ class TaskCopilotClient:
         if answer.error is not None:
             raise answer.error
 
-    def _callbacks_of(self, delivery: Delivery) -> Sequence[Callback]:
-        return self._registry.callbacks(delivery.takers, delivery.event.topic)
+    def _callbacks_of(self, delivery: Delivery) -> Sequence[Callable[..., object]]:
+        """Return whom to call with topic, type and data; an iterator's inbox gets the whole event."""
+        callbacks = self._registry.callbacks(delivery.takers, delivery.event.topic)
+        return [partial(each, delivery.event) if isinstance(each, Inbox) else each for each in callbacks]
 
     def _report_mode(self, mode: Mode) -> None:
         """Take note of the mode; on the connection thread."""
@@ -291,3 +339,7 @@ class TaskCopilotClient:
 
     def _report_gap(self, gap: Gap) -> None:
         self._dispatcher.put(Notice(self._gap_handlers, (gap.first, gap.last)))
+
+
+def _listed(names: str | Sequence[str]) -> Sequence[str]:
+    return [names] if isinstance(names, str) else names

@@ -2,6 +2,7 @@
 
 TaskCopilotError
 ├── SubscriptionError      the bridge refused a subscription, or did not answer in time
+├── EventsLostError        an iterator was too slow, and the server keeps no log
 ├── ToolError              the bridge refused a tool call
 └── UnreachableError       nobody answers there, or not in a language that we know; also a ConnectionError
     └── NoEventLogError    an HTTP server without GET /api/events: it cannot be polled
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 __all__ = [
     "NO_ANSWER",
+    "EventsLostError",
     "NoEventLogError",
     "SubscriptionError",
     "TaskCopilotError",
@@ -47,6 +49,10 @@ class SubscriptionError(TaskCopilotError):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
+
+
+class EventsLostError(TaskCopilotError):
+    """An iterator was slower than the events of a server that keeps no log: some are gone. Iterating may go on."""
 
 
 class ToolError(TaskCopilotError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Final, Protocol
 
 from task_copilot_client.cursor import Cursor, Gap, oldest
@@ -93,7 +94,8 @@ class Feed:
             if self._ledger.may_have(each.id, event.seq) and each.matches(event.topic)
         )
         if takers:
-            self._outbox.put(Delivery(event, takers, self._ledger.cursor))
+            at = self._ledger.cursor
+            self._outbox.put(Delivery(replace(event, epoch=at.epoch) if at else event, takers, at))
         self._ledger.passed(event.seq)
 
     def advance(self, seq: int | None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from task_copilot_client.cursor import Cursor, Gap, as_seq
@@ -37,12 +37,29 @@ class MalformedError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One committed fact. `seq` is None when it comes from a server that keeps no log."""
+    """One fact: of which topic and type, its data, its number in the log, and when the server sent or committed it.
+
+    `seq` and `cursor` are None when it comes from a server that keeps no log. `synthetic` is True when no server said
+    it: the client has concluded it from two states of a resource.
+    """
 
     topic: str
     type: str
     data: Any
     seq: int | None
+    at: str | None = field(default=None, compare=False)
+    epoch: str | None = field(default=None, compare=False)
+    synthetic: bool = False
+
+    @property
+    def position(self) -> Cursor | None:
+        """The cursor of whoever has had this event and all before it."""
+        return None if self.seq is None else Cursor(self.epoch, self.seq)
+
+    @property
+    def cursor(self) -> str | None:
+        """The same as text: keep it when the event is dealt with, and give it as `since` to go on behind it."""
+        return None if self.seq is None else str(self.position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +137,10 @@ def read_event(message: Any) -> Event:
     """Read the envelope of an event, of the socket or of `GET /api/events`; raise MalformedError if it is none."""
     match message:
         case {"payload": {"topic": str(topic), "eventType": str(kind), **payload}}:
-            return Event(topic, kind, payload.get("data"), as_seq(message.get("seq")))
+            at = message.get("timestamp")
+            return Event(
+                topic, kind, payload.get("data"), as_seq(message.get("seq")), at if isinstance(at, str) else None
+            )
     raise MalformedError("an event without topic or eventType")
 
 

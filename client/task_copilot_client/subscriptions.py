@@ -21,8 +21,9 @@ Callback = Callable[[str, str, Any], object]
 class Answer:
     """What became of a registration, for the one who waits for it. Given once; any thread may wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[SubscriptionError | None], object] = lambda _: None) -> None:
         self._given = threading.Event()
+        self._told = told
         self.error: SubscriptionError | None = None
         self.is_awaited = False
         """True when somebody waits, and so will see the error."""
@@ -32,6 +33,7 @@ class Answer:
         if not self._given.is_set():
             self.error = error
             self._given.set()
+            self._told(error)
 
     def wait(self, seconds: float) -> bool:
         """Wait for the answer; False when the time is over."""
@@ -40,13 +42,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """One `subscribe`: patterns, whom to call, and from where on; `since` None is from now on. Ids grow."""
+    """One `subscribe`: patterns, whom to call, and from where on; `since` None is from now on. Ids grow.
+
+    A private one belongs to somebody who ends it: "unsubscribe everybody" does not mean that one.
+    """
 
     id: int
     patterns: tuple[str, ...]
-    callback: Callback
+    callback: Callable[..., object]
     since: Cursor | None
     answer: Answer = field(default_factory=Answer, compare=False)
+    is_private: bool = False
 
     def matches(self, topic: str) -> bool:
         """Tell whether any of the patterns matches."""
@@ -69,11 +75,21 @@ class Registry:
         """Return the registrations of this moment."""
         return self._all
 
-    def add(self, patterns: Iterable[str], callback: Callback, since: Cursor | None) -> Registration:
+    def add(
+        self,
+        patterns: Iterable[str],
+        callback: Callable[..., object],
+        since: Cursor | None,
+        answer: Answer | None = None,
+        *,
+        is_private: bool = False,
+    ) -> Registration:
         """Register; a pattern that is named twice counts once."""
         distinct = tuple(dict.fromkeys(patterns))
         with self._lock:
-            registration = Registration(next(self._ids), distinct, callback, since)
+            registration = Registration(
+                next(self._ids), distinct, callback, since, answer or Answer(), is_private=is_private
+            )
             self._all = (*self._all, registration)
         return registration
 
@@ -82,13 +98,16 @@ class Registry:
         with self._lock:
             self._all = tuple(registration for registration in self._all if registration.id not in ids)
 
-    def remove(self, patterns: Iterable[str], callback: Callback | None) -> bool:
-        """Remove patterns, of one callback or of all; False when nobody had them. Other patterns stay in force."""
+    def remove(self, patterns: Iterable[str], callback: Callable[..., object] | None) -> bool:
+        """Remove patterns, of one callback or of all that are not private; False when nobody had them.
+
+        Other patterns stay in force.
+        """
         unwanted = frozenset(patterns)
         with self._lock:
             before, kept = self._all, []
             for registration in before:
-                if callback is None or registration.callback == callback:
+                if registration.callback == callback or (callback is None and not registration.is_private):
                     rest = tuple(pattern for pattern in registration.patterns if pattern not in unwanted)
                     if rest != registration.patterns:
                         registration = replace(registration, patterns=rest)  # noqa: PLW2901
@@ -97,9 +116,9 @@ class Registry:
             self._all = tuple(kept)
             return self._all != before
 
-    def callbacks(self, ids: Container[int], topic: str) -> list[Callback]:
+    def callbacks(self, ids: Container[int], topic: str) -> list[Callable[..., object]]:
         """Return whom of these registrations a topic still concerns, each callback once."""
-        found: list[Callback] = []
+        found: list[Callable[..., object]] = []
         for registration in self._all:
             if registration.id in ids and registration.matches(topic) and registration.callback not in found:
                 found.append(registration.callback)
@@ -111,12 +130,12 @@ def all_patterns(registrations: Iterable[Registration]) -> list[str]:
     return list(dict.fromkeys(pattern for registration in registrations for pattern in registration.patterns))
 
 
-def checked_topics(topics: Sequence[str]) -> tuple[str, ...]:
+def checked_topics(topics: Sequence[str], name: str = "topics") -> tuple[str, ...]:
     """Check what any bridge would refuse; which patterns are valid is for the bridge to say."""
     if isinstance(topics, str) or not all(isinstance(topic, str) for topic in topics):
-        raise TypeError(f"topics: expected a list of strings, got {topics!r}")
+        raise TypeError(f"{name}: expected a list of strings, got {topics!r}")
     if not topics or not all(topics):
-        raise ValueError("topics: expected at least one, and none that is empty")
+        raise ValueError(f"{name}: expected at least one, and none that is empty")
     for topic in topics:
         topic.encode()  # a lone surrogate is no text: UnicodeEncodeError is a ValueError
     return tuple(topics)
