@@ -1,0 +1,66 @@
+"""Measure: `python -m bench`, or scripts/bench/run, which prepares the environment."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from bench import machine, report
+from bench.result import Plan, Result
+
+BENCHMARKS: Final = ("write", "routing")
+"""The modules, in the order of the report. Each has `run(plan) -> Result`."""
+
+
+def main() -> int:
+    """Return 0 when everything was measured, whatever came out."""
+    options = _options()
+    machine.pin(machine.LOAD_CORE)
+    plan = Plan(options.quick)
+    results = {name: _measure(name, plan) for name in options.only}
+    if options.json:
+        facts = {"machine": machine.describe(), "results": [result.as_json() for result in results.values()]}
+        options.json.write_text(json.dumps(facts, indent=1), "utf-8")
+    if not plan.quick:
+        everything = {**report.kept_results(), **results}
+        report.keep(everything)
+        known = [everything[name] for name in BENCHMARKS if name in everything]
+        report.page(known, machine.describe())
+        print(f"\nwritten: {report.PAGE}")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/bench/run", description="Measure the bridge beside other systems.")
+    parser.add_argument(
+        "--only", type=_names, default=BENCHMARKS, metavar="NAME,..", help=f"of {', '.join(BENCHMARKS)}"
+    )
+    parser.add_argument("--quick", action="store_true", help="small and once: shows that it works, and keeps nothing")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers of every repetition")
+    return parser.parse_args()
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if unknown := set(names) - set(BENCHMARKS):
+        raise argparse.ArgumentTypeError(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+    return names
+
+
+def _measure(name: str, plan: Plan) -> Result:
+    load = os.getloadavg()[0]
+    began = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    result: Result = importlib.import_module(f"bench.{name}").run(plan)
+    result.about = {"on": began, "load average before": f"{load:.1f}"}
+    report.show(result)
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())
