@@ -78,7 +78,14 @@ async def _serve(request: web.Request) -> web.StreamResponse:
     finally:
         del request.app[SOCKETS][socket]
         connection.close()
+        _give_up_later(sink)
     return socket
+
+
+def _give_up_later(sink: TransportSink) -> None:
+    """Cut off a peer that leaves the rest unread: aiohttp's close would wait for it, and keep socket and buffer."""
+    if sink.buffered():
+        asyncio.get_running_loop().call_later(_CLOSE_TIMEOUT, sink.abort)
 
 
 async def _pump(socket: web.WebSocketResponse, connection: Connection) -> None:

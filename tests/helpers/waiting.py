@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 
@@ -16,6 +17,15 @@ async def until(condition: Callable[[], object], what: str = "the condition") ->
     while not condition():
         assert time.monotonic() < deadline, f"{what} never came true"
         await asyncio.sleep(0)
+
+
+def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:
+    """Ask again and again until the condition holds, in a test without an event loop; fail when it never does."""
+    deadline = time.monotonic() + DEADLINE
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} never came true"
+        pause.wait(0.005)
 
 
 async def settle(turns: int = 20) -> None:
