@@ -15,6 +15,8 @@ __all__ = [
     "exists",
     "listing",
     "oldest_in_progress",
+    "prds_of",
+    "revisions",
     "tasks_of",
     "token_usage",
     "token_usage_of",
@@ -34,7 +36,7 @@ _NOT_ARCHIVED: Final = "+tasks.archived = 0"
 """The sign keeps SQLite from its index on `archived`, which nearly all rows share."""
 
 _LISTING: Final = """
-    SELECT stream_id, status, blocked_reason, archived, metadata, CASE WHEN {home} THEN 1 ELSE 0 END AS at_home
+    SELECT stream_id, status, blocked_reason, archived, metadata
     FROM tasks WHERE stream_id IS NOT NULL AND {condition}
     ORDER BY stream_id, created_at, id
 """
@@ -99,13 +101,22 @@ def exists(tx: ReadTx, stream_id: str) -> bool:
     return tx.value("SELECT 1 FROM tasks WHERE stream_id = ? LIMIT 1", (stream_id,)) is not None
 
 
-def listing(tx: ReadTx, scope: Scope, home: Scope) -> list[sqlite3.Row]:
-    """Return what summaries of streams need of each task in scope, stream by stream, each oldest first.
+def listing(tx: ReadTx, scope: Scope) -> list[sqlite3.Row]:
+    """Return what summaries of streams need of each task in scope, stream by stream, each oldest first."""
+    return tx.all(_LISTING.format(condition=scope.condition), scope.parameters)
 
-    `at_home` tells which of them are in the scope `home` as well.
+
+def revisions(tx: ReadTx) -> dict[str, int]:
+    """Return stream -> a number that moves whenever a task of it, or what its tasks produced, changes.
+
+    Streams that have lost all their tasks are among them. Triggers keep it, whichever program writes.
     """
-    sql = _LISTING.format(home=home.condition, condition=scope.condition)
-    return tx.all(sql, (*home.parameters, *scope.parameters))
+    return dict(tx.all("SELECT stream_id, revision FROM stream_revisions"))  # type: ignore[arg-type]
+
+
+def prds_of(tx: ReadTx, initiative_id: str) -> set[str]:
+    """Return the PRDs of an initiative."""
+    return {row["id"] for row in tx.all("SELECT id FROM prds WHERE initiative_id = ?", (initiative_id,))}
 
 
 def tasks_of(tx: ReadTx, stream_id: str, scope: Scope) -> list[sqlite3.Row]:

@@ -13,7 +13,7 @@ __all__ = [
     "blocked_task_ids",
     "complete",
     "count",
-    "dependency_rows",
+    "declared_dependencies",
     "find_run",
     "first_created_at",
     "first_metadata",
@@ -26,6 +26,12 @@ _COUNT: Final = """
 
 _NAME: Final = """
     SELECT metadata FROM tasks WHERE stream_id = ? ORDER BY archived, created_at, id LIMIT 1
+"""
+
+
+_DEPENDENCIES: Final = """
+    SELECT DISTINCT stream_dependencies FROM tasks
+    WHERE stream_id = ? AND archived = 0 AND stream_dependencies IS NOT NULL AND id <> ?
 """
 
 
@@ -106,9 +112,9 @@ def first_metadata(tx: ReadTx, stream_id: str) -> str | None:
     return tx.value(_NAME, (stream_id,))  # type: ignore[no-any-return]
 
 
-def dependency_rows(tx: ReadTx, but: str | None = None) -> list[tuple[str, str | None]]:
-    """Return (stream, metadata) of every task that is in a stream and not archived; `but` names one to leave out."""
-    rows = tx.all(
-        "SELECT stream_id, metadata FROM tasks WHERE stream_id IS NOT NULL AND archived = 0 AND id <> ?", (but or "",)
-    )
-    return [(row["stream_id"], row["metadata"]) for row in rows]
+def declared_dependencies(tx: ReadTx, stream_id: str, but: str | None = None) -> list[str]:
+    """Return what the tasks of a stream, archived ones aside, say that it waits for: each text once, as JSON.
+
+    `but` names a task to leave out.
+    """
+    return [row["stream_dependencies"] for row in tx.all(_DEPENDENCIES, (stream_id, but or ""))]

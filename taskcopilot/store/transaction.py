@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from taskcopilot.clock import Clock, iso
 from taskcopilot.events import Payload
+from taskcopilot.store.derived import Derived
 from taskcopilot.workspace import Workspace
 
 __all__ = ["Emitted", "ReadTx", "Surroundings", "Tx"]
@@ -23,6 +24,7 @@ class Surroundings:
 
     clock: Clock
     workspace: Workspace
+    derived: Derived = field(default_factory=Derived)
 
 
 class ReadTx:
@@ -32,6 +34,7 @@ class ReadTx:
         self._connection = connection
         self._clock = surroundings.clock
         self.workspace = surroundings.workspace
+        self.derived = surroundings.derived
         self.now = surroundings.clock.now()
         """The moment of the unit: every row and event of it carries the same."""
         self.at = iso(self.now)
@@ -55,6 +58,7 @@ class Tx(ReadTx):
 
     def __init__(self, connection: sqlite3.Connection, surroundings: Surroundings) -> None:
         super().__init__(connection, surroundings)
+        self.derived = Derived()  # of its own: what is not committed yet must not be remembered
         self.emitted: list[Emitted] = []
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:

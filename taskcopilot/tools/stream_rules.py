@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from taskcopilot.errors import InvalidArgumentError
@@ -35,16 +34,17 @@ def refuse_bad_stream_metadata(metadata: Mapping[str, Any]) -> None:
         )
 
 
-def cycle_through(stream_id: str, graph: Mapping[str, AbstractSet[str]]) -> list[str] | None:
+def cycle_through(stream_id: str, waits_for: Callable[[str], Iterable[str]]) -> list[str] | None:
     """Return a path of dependencies that leads from the stream back to itself, or None.
 
-    Works without recursion: a chain of streams may be as long as a project.
+    `waits_for` is asked once for each stream that can be reached. Works without recursion: a chain of streams may be
+    as long as a project.
     """
     paths = [[stream_id]]
     seen: set[str] = set()
     while paths:
         path = paths.pop()
-        for dependency in sorted(graph.get(path[-1], ())):
+        for dependency in sorted(waits_for(path[-1])):
             if dependency == stream_id:
                 return [*path, dependency]
             if dependency not in seen:

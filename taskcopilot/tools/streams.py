@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
 from typing import Final
@@ -14,10 +12,9 @@ from taskcopilot.store import initiatives, stream_rows
 from taskcopilot.store.stream_rows import Scope
 from taskcopilot.store.transaction import ReadTx
 from taskcopilot.tools.fields import Identifier, ToolInput, ToolOutput
-from taskcopilot.tools.name_order import name_key
 from taskcopilot.tools.registry import Tool
+from taskcopilot.tools.stream_board import order_of, standings
 from taskcopilot.tools.stream_info import StreamDetail, StreamInfo, Summary, stream_not_found
-from taskcopilot.tools.stream_rules import PHASES
 
 __all__ = ["TOOLS", "StreamGet", "StreamList", "Streams", "read_stream", "read_streams", "stream_get", "stream_list"]
 
@@ -61,27 +58,23 @@ def read_streams(
     and by tasks without a PRD, and all tasks of these count: the numbers are those of the stream's events.
     `everywhere`: the streams of all initiatives.
     """
-    if everywhere:
-        counted, home = Scope(), Scope()
-    elif initiative_id is None and prd_id is None:
-        current = initiatives.current(tx)
-        counted, home = Scope(), Scope.at_home(None if current is None else current.id)
-    else:
-        counted, home = Scope.of(initiative_id, prd_id), Scope()
-    counted = counted.visible(include_archived=include_archived)
-    usage = stream_rows.token_usage(tx, counted)
-    summaries = [
-        Summary.of(stream_id, tasks)
-        for stream_id, tasks in _by_stream(stream_rows.listing(tx, counted, home))
-        if any(task["at_home"] for task in tasks)
-    ]
-    summaries.sort(key=lambda summary: (PHASES.index(summary.phase), name_key(summary.name), summary.stream_id))
+    if initiative_id is not None or prd_id is not None:
+        return _filtered(tx, Scope.of(initiative_id, prd_id).visible(include_archived=include_archived))
+    standing = standings(tx, include_archived=include_archived)
+    current = None if everywhere else initiatives.current(tx)
+    if current is not None:
+        prds = stream_rows.prds_of(tx, current.id)
+        standing = [stream for stream in standing if stream.is_at_home(prds)]
+    return [stream.info for stream in standing]
+
+
+def _filtered(tx: ReadTx, scope: Scope) -> list[StreamInfo]:
+    """Return the streams of which a task is in scope, with the counts of these tasks only."""
+    usage = stream_rows.token_usage(tx, scope)
+    rows = stream_rows.listing(tx, scope)
+    summaries = [Summary.of(stream_id, list(tasks)) for stream_id, tasks in groupby(rows, key=itemgetter("stream_id"))]
+    summaries.sort(key=order_of)
     return [summary.info(usage.get(summary.stream_id, 0)) for summary in summaries]
-
-
-def _by_stream(rows: list[sqlite3.Row]) -> Iterator[tuple[str, list[sqlite3.Row]]]:
-    for stream_id, tasks in groupby(rows, key=itemgetter("stream_id")):
-        yield stream_id, list(tasks)
 
 
 class StreamGet(ToolInput):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final
 
+import orjson
 from pydantic import Field
 
 from taskcopilot.errors import ConflictError, InvalidArgumentError, NotFoundError
@@ -128,14 +128,21 @@ def refuse_dependency_cycle(tx: ReadTx, metadata: Mapping[str, Any], task_id: st
     declared = dependencies_of(metadata)
     if not isinstance(stream_id, str) or not declared:
         return
-    graph: defaultdict[str, set[str]] = defaultdict(set)
-    for stream, text in streams.dependency_rows(tx, but=task_id):
-        graph[stream].update(dependencies_of(tasks.decode_metadata(text)))
-    graph[stream_id].update(declared)
-    if cycle := cycle_through(stream_id, graph):
+    known = _waits_for(tx, stream_id, task_id)
+    if known.issuperset(declared):
+        return  # what the stream waits for already closes no new circle
+    known.update(declared)
+    if cycle := cycle_through(
+        stream_id, lambda stream: known if stream == stream_id else _waits_for(tx, stream, task_id)
+    ):
         raise InvalidArgumentError(
             f"circular dependency of stream {stream_id}: {' -> '.join(cycle)}", field="metadata.streamDependencies"
         )
+
+
+def _waits_for(tx: ReadTx, stream_id: str, but: str | None) -> set[str]:
+    texts = streams.declared_dependencies(tx, stream_id, but=but)
+    return {item for text in texts for item in dependencies_of({"streamDependencies": orjson.loads(text)})}
 
 
 def _write_diary(tx: Tx, task: Task, parent: Task | None) -> None:

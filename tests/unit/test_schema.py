@@ -163,6 +163,9 @@ def test_the_files_are_numbered_without_a_gap() -> None:
     assert all(re.fullmatch(r"\d{4}_[a-z_]+\.sql", file.name) for file in FILES)
 
 
+_TRIGGER = re.compile(r"CREATE TRIGGER\b.*?\bEND\b(?=;)", re.DOTALL)
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_each_file_is_a_comment_and_plain_statements(file: Path) -> None:
     """The runner opens the transaction and notes the version; a file does neither, and says what it is for."""
@@ -171,9 +174,9 @@ def test_each_file_is_a_comment_and_plain_statements(file: Path) -> None:
     comments = [line for line in text.splitlines() if line.lstrip().startswith("--")]
     assert not [line for line in comments if ";" in line or "'" in line]
     code = "\n".join(line for line in text.splitlines() if line not in comments)
-    statements = [statement.strip() for statement in code.split(";")]
+    statements = [statement.strip() for statement in _TRIGGER.sub("CREATE TRIGGER", code).split(";")]
     assert statements.pop() == ""
-    assert all(sqlite3.complete_statement(f"{statement};") for statement in statements)
+    assert all(sqlite3.complete_statement(f"{statement};") for statement in statements if "TRIGGER" not in statement)
     assert {statement.split()[0] for statement in statements} <= {"CREATE", "ALTER", "INSERT", "DROP"}
     assert "migrations" not in code
 
@@ -314,7 +317,13 @@ def test_the_stream_follows_the_metadata(migrated: sqlite3.Connection, contents:
 def test_lookups_go_by_index(migrated: sqlite3.Connection) -> None:
     """The tasks of a stream, tasks by age and expired rows are found without a scan."""
     by_stream = plan(migrated, "SELECT id FROM tasks WHERE stream_id = 'Stream-A' AND archived = 0")
-    assert "idx_tasks_stream (stream_id=? AND archived=?)" in by_stream
+    assert "INDEX idx_tasks_stream" in by_stream
+    assert "(stream_id=? AND archived=?)" in by_stream
+    by_status = "SELECT status, count(*) FROM tasks WHERE stream_id = ? AND archived = 0 GROUP BY status"
+    assert "INDEX idx_tasks_stream_status" in plan(migrated, by_status.replace("?", "'A'"))
+    first = "SELECT metadata FROM tasks WHERE stream_id = 'A' ORDER BY archived, created_at, id LIMIT 1"
+    assert "idx_tasks_stream " in plan(migrated, first)
+    assert "TEMP B-TREE" not in plan(migrated, first)
     assert "idx_tasks_created" in plan(migrated, "SELECT id FROM tasks ORDER BY created_at LIMIT 5")
     assert "idx_checkpoints_expires" in plan(migrated, "SELECT id FROM checkpoints WHERE expires_at <= 'now'")
     assert "idx_task_claims_expires" in plan(migrated, "SELECT task_id FROM task_claims WHERE expires_at <= 'now'")
