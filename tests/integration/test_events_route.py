@@ -7,7 +7,6 @@ from typing import Any
 import aiohttp
 import pytest
 
-from taskcopilot.store.transaction import Tx
 from taskcopilot.web.routes import events as route
 from tests.helpers.server import RunningServer
 
@@ -20,16 +19,6 @@ async def create(server: RunningServer, count: int, **arguments: Any) -> list[st
 def seqs(answer: dict[str, Any]) -> list[int]:
     """Return the numbers of the events."""
     return [event["seq"] for event in answer["events"]]
-
-
-async def prune(server: RunningServer, up_to: int) -> None:
-    """Remove the oldest events, as retention does."""
-
-    def unit(tx: Tx) -> None:
-        tx.execute("DELETE FROM events WHERE seq <= ?", (up_to,))
-        tx.execute("UPDATE log_state SET pruned_to = ?", (up_to,))
-
-    await server.core.recorder.record(unit)
 
 
 async def test_an_empty_log_has_nothing_but_a_cursor(server: RunningServer) -> None:
@@ -75,69 +64,6 @@ async def test_polling_with_next_sees_every_event_once(server: RunningServer) ->
             await create(server, 2)
     assert seen == [1, 2, 3, 4, 5, 6, 7]
     assert since == f"{server.core.recorder.epoch}:7"
-
-
-@pytest.mark.parametrize("form", ["{seq}", "{epoch}:{seq}"])
-async def test_since_is_a_number_or_a_cursor(server: RunningServer, form: str) -> None:
-    """H2."""
-    await create(server, 3)
-    answer = await server.get("/api/events", since=form.format(seq=1, epoch=server.core.recorder.epoch))
-    assert seqs(answer) == [2, 3]
-    assert "gap" not in answer
-
-
-async def test_a_cursor_at_the_head_has_nothing_to_get(server: RunningServer) -> None:
-    """H2: every poll of a quiet bridge."""
-    await create(server, 3)
-    answer = await server.get("/api/events", since=3)
-    assert (seqs(answer), answer["next"], answer["head"]) == ([], f"{answer['epoch']}:3", 3)
-    assert "gap" not in answer
-
-
-@pytest.mark.parametrize("since", ["another-epoch:1", "another-epoch:3", "4", "999999999999999999"])
-async def test_a_cursor_that_is_not_of_this_log_is_told_so(server: RunningServer, since: str) -> None:
-    """H2, D5: another epoch, or a number that was never given out. Delivery goes on at the head."""
-    await create(server, 3)
-    answer = await server.get("/api/events", since=since)
-    assert answer["gap"] == {"from": 1, "to": 3}
-    assert (seqs(answer), answer["next"]) == ([], f"{answer['epoch']}:3")
-    assert "gap" not in await server.get("/api/events", since=answer["next"])
-
-
-async def test_what_retention_removed_is_a_gap(server: RunningServer) -> None:
-    """H2, D5: the answer names what is gone and delivers what is left."""
-    await create(server, 6)
-    await prune(server, 4)
-    answer = await server.get("/api/events", since=2)
-    assert (answer["gap"], seqs(answer)) == ({"from": 3, "to": 4}, [5, 6])
-
-
-async def test_without_since_it_starts_at_the_oldest_event_that_is_kept(server: RunningServer) -> None:
-    """H1: nothing is missing for who claims nothing."""
-    await create(server, 6)
-    await prune(server, 4)
-    answer = await server.get("/api/events")
-    assert seqs(answer) == [5, 6]
-    assert "gap" not in answer
-
-
-async def test_since_the_last_removed_event_nothing_is_missing(server: RunningServer) -> None:
-    """D5, at the edge."""
-    await create(server, 6)
-    await prune(server, 4)
-    answer = await server.get("/api/events", since=4)
-    assert seqs(answer) == [5, 6]
-    assert "gap" not in answer
-
-
-@pytest.mark.parametrize(
-    "since",
-    ["-1", "1.5", "NaN", "9223372036854775808", "0x10", "1e3", ":", "e:", ":5", "a b:1", "\u0661", "null", "1:2:3"],
-)
-async def test_a_since_that_is_no_cursor_is_400(server: RunningServer, since: str) -> None:
-    """H2: and the answer names the field."""
-    problem = await server.get("/api/events", expect=400, since=since)
-    assert (problem["code"], problem["field"]) == ("INVALID_ARGUMENT", "since")
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "1001", "ten", "1.0", "1e2", "\u0661", "99999999999999999999", " 5"])

@@ -180,39 +180,6 @@ async def test_every_matching_event_arrives_once_in_order(bridge: Bridge) -> Non
     assert "replayed" not in events[0]
 
 
-async def test_a_cursor_brings_what_was_missed_and_then_what_is_new(bridge: Bridge) -> None:
-    """D3, D4: replayed events are marked, live ones are not."""
-    for _ in range(3):
-        await bridge.create(streamId="A")
-    peer = await bridge.connect()
-    answer = await peer.ask("subscribe", "task:*", since=f"{bridge.core.recorder.epoch}:1")
-    assert (answer["payload"]["recovered"], answer["payload"]["seq"]) == (True, 6)
-    assert [(e["seq"], e.get("replayed")) for e in await peer.events(2)] == [(3, True), (5, True)]
-    await bridge.create()
-    assert [(e["seq"], e.get("replayed")) for e in await peer.events(1)] == [(7, None)]
-
-
-@pytest.mark.parametrize("since", ["another-epoch:1", 99])
-async def test_a_cursor_that_is_not_of_this_log_is_answered_with_a_gap(bridge: Bridge, since: Any) -> None:
-    """D5: never silence."""
-    await bridge.create()
-    peer = await bridge.connect()
-    answer = await peer.ask("subscribe", "*", since=since)
-    assert (answer["payload"]["recovered"], answer["payload"]["gap"]) == (False, {"from": 1, "to": 1})
-    await bridge.create()
-    assert [event["seq"] for event in await peer.events(1)] == [2]
-
-
-async def test_a_cursor_of_another_process_that_is_ahead_of_us_is_no_gap(tmp_path: Path) -> None:
-    """D5: the log decides, not how far this process has published."""
-    async with running(tmp_path) as first, running(tmp_path) as second:
-        await first.create()
-        await first.create()
-        peer = await second.connect()
-        answer = await peer.ask("subscribe", "*", since=2)
-        assert (answer["payload"]["recovered"], answer["payload"]["seq"]) == (True, 2)
-
-
 async def test_events_were_handed_to_the_socket_before_the_call_answers(bridge: Bridge) -> None:
     """D7: the subscriber needs no more than to read."""
     peer = await bridge.connect()

@@ -8,7 +8,8 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from taskcopilot.bridge.cursor import Cursor
+from taskcopilot.bridge.cursor import Cursor, Position
+from taskcopilot.bridge.member import Member
 from taskcopilot.bridge.wire import EventStreamWire, chunk
 from taskcopilot.core import background
 from taskcopilot.web.keys import CORE, ENDING, HUB, PAST
@@ -20,7 +21,7 @@ from taskcopilot.web.sink import TransportSink
 __all__ = ["ROUTES"]
 
 HEARTBEAT: Final = 15.0
-"""Seconds between two comments: proxies close what is silent for longer than half a minute."""
+"""Seconds between two heartbeats: proxies close what is silent for longer than half a minute."""
 
 _RETRY: Final = b"retry: 1000\n"
 """Milliseconds after which a browser comes back."""
@@ -48,10 +49,8 @@ async def stream_events(request: web.Request) -> web.StreamResponse:
     member = hub.attach(sink, wire)
     try:
         position = hub.hold(member, wanted, cursor)
-        sink.write(_greeting(wire, position.after))
-        if position.gap is not None:
-            sink.write(wire.gap(position.gap))
-        async with background(_keep_open(request, sink), "heartbeat"):
+        sink.write(_greeting(wire, position))
+        async with background(_keep_open(request, sink, member), "heartbeat"):
             await _until_over(request)
     finally:
         hub.detach(member)
@@ -60,16 +59,28 @@ async def stream_events(request: web.Request) -> web.StreamResponse:
     return response
 
 
-def _greeting(wire: EventStreamWire, after: int) -> bytes:
-    """Tell at once where delivery starts, so that a reconnect before the first event loses nothing."""
-    return chunk(_RETRY + b"event: ready\nid: %b:%d\ndata: {}\n\n" % (wire.epoch.encode(), after))
+def _greeting(wire: EventStreamWire, position: Position) -> bytes:
+    """Tell at once where delivery starts, so that a reconnect before the first event loses nothing.
+
+    Where something is missing the gap moves the peer's cursor, and not `ready`: cut off between the two, it would come
+    back behind the gap and never hear of it.
+    """
+    if position.gap is not None:
+        return chunk(_RETRY + b"event: ready\ndata: {}\n\n") + wire.gap(position.gap)
+    return chunk(_RETRY + b"event: ready\nid: %b:%d\ndata: {}\n\n" % (wire.epoch.encode(), position.after))
 
 
-async def _keep_open(request: web.Request, sink: TransportSink) -> None:
-    """Send a comment now and then; it also finds out that a peer is gone."""
+async def _keep_open(request: web.Request, sink: TransportSink, member: Member) -> None:
+    """Send the peer's position now and then, an id without data: a browser remembers it and raises no event.
+
+    It keeps proxies from closing the answer, lets who asked for rare events resume from where nothing is missed, and
+    finds out that a peer is gone.
+    """
+    hub = request.app[HUB]
     while True:
         await request.app[CORE].clock.sleep(HEARTBEAT)
-        sink.write(chunk(b":\n\n"))
+        seq = hub.complete_up_to(member)
+        sink.write(chunk(b"id: %b:%d\n\n" % (hub.log_state.epoch.encode(), seq)))
 
 
 async def _until_over(request: web.Request) -> None:
