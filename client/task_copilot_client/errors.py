@@ -5,7 +5,7 @@ TaskCopilotError
 ├── EventsLostError        an iterator was too slow, and the server keeps no log
 ├── ToolError              the bridge refused a tool call
 └── UnreachableError       nobody answers there, or not in a language that we know; also a ConnectionError
-    └── NoEventLogError    an HTTP server without GET /api/events: it cannot be polled
+    └── NoEventLogError    an HTTP server without GET /api/events
 """
 
 from __future__ import annotations
@@ -83,4 +83,4 @@ class UnreachableError(TaskCopilotError, ConnectionError):
 
 
 class NoEventLogError(UnreachableError):
-    """The server is up but has no `GET /api/events`: one of the original kind, which only a WebSocket can follow."""
+    """The server is up but has no `GET /api/events`: one of the original kind, whose tasks can be polled instead."""

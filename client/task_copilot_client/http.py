@@ -1,4 +1,4 @@
-"""HTTP to the bridge: reading the event log, calling tools. Loads `requests` when first used.
+"""HTTP to the bridge: reading the event log or the tasks, calling tools. Loads `requests` when first used.
 
 Every request has its own session, so any thread may call at any time, nothing is shared, and nothing is left open.
 """
@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 from task_copilot_client.address import Address
 from task_copilot_client.cursor import Cursor, Gap, as_seq
 from task_copilot_client.errors import NoEventLogError, ToolError, UnreachableError
 from task_copilot_client.messages import Event, MalformedError, read_event, read_gap
+from task_copilot_client.snapshot import Snapshot, read_snapshot
 
 if TYPE_CHECKING:
     import requests
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["PAGE", "Http", "Page"]
 
 _log: Final = logging.getLogger("task_copilot_client")
+
+_T = TypeVar("_T")
 
 PAGE: Final = 500
 """Events asked for at once: some hundred kilobytes."""
@@ -74,13 +77,12 @@ class Http:
     def _page(self, query: Mapping[str, str]) -> Page:
         response = self._send("GET", f"/api/events?{urlencode(query)}")
         if response.status_code == 404:  # noqa: PLR2004
-            raise NoEventLogError(f"{self._base} keeps no event log (GET /api/events is 404): it cannot be polled")
-        if not response.ok:
-            raise UnreachableError(f"GET /api/events failed: HTTP {response.status_code}: {response.text[:200]}")
-        try:
-            return _read_page(response.json())
-        except (ValueError, RecursionError) as error:
-            raise UnreachableError(f"GET /api/events brought no page of events: {error}") from error
+            raise NoEventLogError(f"{self._base} keeps no event log (GET /api/events is 404)")
+        return _read(response, "/api/events", _read_page)
+
+    def tasks(self) -> Snapshot:
+        """Return all tasks that are not archived: what a server without a log can be asked. UnreachableError."""
+        return _read(self._send("GET", "/api/tasks"), "/api/tasks", read_snapshot)
 
     def call(self, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Call a tool and return its output; ToolError when it is refused, UnreachableError when nobody answers.
@@ -115,6 +117,15 @@ class Http:
                 )
             except requests.RequestException as error:
                 raise UnreachableError(f"{method} {self._base}{path}: {error}") from error
+
+
+def _read(response: requests.Response, path: str, reader: Callable[[Any], _T]) -> _T:
+    if not response.ok:
+        raise UnreachableError(f"GET {path} failed: HTTP {response.status_code}: {response.text[:200]}")
+    try:
+        return reader(response.json())
+    except (ValueError, RecursionError) as error:
+        raise UnreachableError(f"GET {path} brought something else: {error}") from error
 
 
 def _read_page(body: Any) -> Page:

@@ -1,7 +1,6 @@
 """Events over HTTP: the same log, read in pages from the same cursor, as `GET /api/events` gives it.
 
-A server of the original kind has no log; what it could be polled for are its resources, one by one. A source for those
-would have the two methods of this class, and take over where `poll` finds NoEventLogError.
+A server of the original kind has no log; its tasks are polled instead (task_polling.py).
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from task_copilot_client.http import Http, Page
 from task_copilot_client.machine import Outcome
 from task_copilot_client.signals import Signals
 from task_copilot_client.subscriptions import Registration, all_patterns
+from task_copilot_client.task_polling import TaskPolling
 
 __all__ = ["PollingSource"]
 
@@ -23,11 +23,13 @@ _log: Final = logging.getLogger("task_copilot_client")
 
 
 class PollingSource:
-    """Reads the log up to its head, on demand. Used by the connection thread only."""
+    """Reads the log up to its head, or the tasks where there is no log. Used by the connection thread only."""
 
     def __init__(self, http: Http, feed: Feed) -> None:
         self._http = http
         self._feed = feed
+        self._tasks = TaskPolling(http, feed)
+        self._has_no_log = False
         self._complained = False
 
     @property
@@ -41,17 +43,39 @@ class PollingSource:
         With nothing subscribed, one small request shows that the bridge is there.
         """
         try:
-            self._catch_up(signals)
+            self._bring(signals)
         except UnreachableError as error:
+            self._has_no_log = False  # whoever answers next may be another server
             self._complain(error)
             return Outcome.POLL_FAILED
         self._complained = False
         signals.settled()
         return Outcome.POLLED
 
+    def forget(self) -> None:
+        """Take note that events have come another way since the last poll."""
+        self._has_no_log = False
+        self._tasks.forget()
+
+    def _bring(self, signals: Signals) -> None:
+        if self._has_no_log:
+            self._poll_tasks(signals)
+            return
+        try:
+            self._catch_up(signals)
+        except NoEventLogError as error:
+            self._poll_tasks(signals)
+            self._has_no_log = True
+            _log.warning("%s: its tasks are polled, and events concluded from them", error)
+
+    def _poll_tasks(self, signals: Signals) -> None:
+        while signals.is_full() and not signals.stopping():
+            signals.bell.wait(1.0)
+        self._tasks.poll()
+
     def _catch_up(self, signals: Signals) -> None:
         registrations = self._feed.registrations()
-        if self.is_due or not registrations:
+        if self.is_due or not registrations or self._feed.cursor is None:
             self._enter(registrations)
         while registrations and not signals.stopping():
             if signals.is_full():
@@ -82,9 +106,7 @@ class PollingSource:
         """Tell once why polling does not work, until it has worked again."""
         level = logging.DEBUG if self._complained else logging.WARNING
         self._complained = True
-        _log.log(
-            level, "cannot poll: %s" if isinstance(error, NoEventLogError) else "cannot poll, will retry: %s", error
-        )
+        _log.log(level, "cannot poll: %s", error)
 
 
 def _goes_on(since: int, page: Page) -> bool:

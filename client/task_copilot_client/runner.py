@@ -135,7 +135,7 @@ class Runner:
             case Action.OPEN:
                 return self._open()
             case Action.LISTEN:
-                return self._websocket.listen(self._signals)
+                return self._listen()
             case Action.POLL:
                 outcome = self._polling.poll(self._signals)
                 self._rhythm.polled(self._clock.monotonic())
@@ -150,6 +150,12 @@ class Runner:
     def _open(self) -> Outcome:
         outcome = self._websocket.open() if self._options.use_websocket else Outcome.REFUSED
         self._rhythm.probed(self._clock.monotonic())
+        return outcome
+
+    def _listen(self) -> Outcome:
+        outcome = self._websocket.listen(self._signals)
+        if outcome is not Outcome.DROPPED:
+            self._polling.forget()
         return outcome
 
     def _back_off(self) -> Outcome:

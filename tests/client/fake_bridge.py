@@ -1,7 +1,8 @@
 """A small bridge on a real port: the model of bridge_model.py behind aiohttp, in a thread, made to misbehave at will.
 
 Its switches are read when a request comes: `refuse` answers upgrades with 503, `mute` takes messages and answers
-nothing, `old` is the original server, without numbers and without GET /api/events. `stop` and `start` keep the port.
+nothing, `old` is the original server, without numbers and without GET /api/events; it has `tasks` if any are given.
+`stop` and `start` keep the port.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class FakeBridge:
     def __init__(self) -> None:
         self.log = Log()
         self.refuse = self.mute = self.old = self.no_http = False
+        self.tasks: list[dict[str, Any]] | None = None
         self.max_patterns = 50
         self.port = 0
         self.requests: list[str] = []
@@ -94,6 +96,7 @@ class FakeBridge:
         app = web.Application()
         app.router.add_get("/ws", self._serve)
         app.router.add_get("/api/events", self._events)
+        app.router.add_get("/api/tasks", self._tasks)
         app.router.add_post("/api/tools/{tool}", self._tool)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
@@ -167,6 +170,12 @@ class FakeBridge:
         if self.no_http:
             raise web.HTTPServiceUnavailable
         return web.json_response(self.log.page(dict(request.query)))
+
+    async def _tasks(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append(request.path_qs)
+        if self.tasks is None:
+            raise web.HTTPNotFound
+        return web.json_response({"tasks": self.tasks, "totalTasks": len(self.tasks)})
 
     async def _tool(self, request: web.Request) -> web.StreamResponse:
         """Echo the arguments; `refuse` is a problem, `html` is no JSON, `list` is no object."""

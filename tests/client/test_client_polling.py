@@ -189,13 +189,15 @@ def test_a_strange_event_does_not_keep_the_others_from_coming(polling: TaskCopil
     assert recorder.topics == ["task:1", "task:3"]
 
 
-def test_the_original_server_cannot_be_polled(
+def test_a_server_with_neither_log_nor_tasks_cannot_be_polled(
     new_client: NewClient, bridge: FakeBridge, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Without GET /api/events connect says no, and once why."""
+    """connect says no, and once why."""
     bridge.old, bridge.refuse = True, True
     assert not new_client().connect()
-    assert [record.getMessage() for record in caplog.records if "keeps no event log" in record.getMessage()]
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert warnings[0].startswith("cannot poll: GET /api/tasks failed: HTTP 404")
     assert own_threads() == []
 
 
