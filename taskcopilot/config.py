@@ -84,6 +84,7 @@ TABLE: Final = (
         (),
         ("full", "normal"),
     ),
+    Setting("busy_timeout", _seconds, 5.0, "seconds to wait while another process holds the database"),
     Setting("allow_origins", _list, (), "further origins that browsers may connect from, as a comma list"),
     Setting("allow_hosts", _list, (), "further names that this server is reached by, as a comma list"),
     Setting("ping_interval", _seconds, 30.0, "seconds between two pings to a client"),
@@ -112,6 +113,7 @@ class Settings:
     port: int
     log_level: str
     durability: str
+    busy_timeout: float
     allow_origins: tuple[str, ...]
     allow_hosts: tuple[str, ...]
     ping_interval: float

@@ -53,7 +53,9 @@ class Core:
         bus = Bus()
         async with contextlib.AsyncExitStack() as stack:
             database = await stack.enter_async_context(
-                Database.open(workspace, clock, durability=settings.durability, check=check)
+                Database.open(
+                    workspace, clock, durability=settings.durability, busy_timeout=settings.busy_timeout, check=check
+                )
             )
             recorder = await stack.enter_async_context(Recorder(database, bus).running())
             if follow:

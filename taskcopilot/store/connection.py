@@ -17,12 +17,12 @@ import aiosqlite
 
 from taskcopilot.store.lock import WriteLock
 
-__all__ = ["BUSY_TIMEOUT_MS", "Connection"]
+__all__ = ["BUSY_TIMEOUT", "Connection", "wait_for_lock"]
 
 T = TypeVar("T")
 
-BUSY_TIMEOUT_MS: Final = 5_000
-"""How long a statement waits for another process's lock before it is told that the database is busy."""
+BUSY_TIMEOUT: Final = 5.0
+"""Seconds that a statement waits for another process's lock before it is told that the database is busy."""
 
 _STATEMENT_CACHE: Final = 512
 
@@ -34,23 +34,28 @@ class Connection:
         self._inner = inner
 
     @classmethod
-    async def reading(cls, path: Path) -> Connection:
-        """Open a file that is there; raises sqlite3.Error. The connection never writes and never checkpoints."""
-        return await cls._open(path, "ro", _configure_reader)
+    async def reading(cls, path: Path, patience: float = BUSY_TIMEOUT) -> Connection:
+        """Open a file that is there; raises sqlite3.Error. The connection never writes and never checkpoints.
+
+        `patience`: seconds that a statement waits for the lock of another process.
+        """
+        return await cls._open(path, "ro", patience, _configure_reader)
 
     @classmethod
-    async def writing(cls, path: Path, lock: WriteLock, synchronous: str) -> Connection:
+    async def writing(cls, path: Path, lock: WriteLock, synchronous: str, patience: float = BUSY_TIMEOUT) -> Connection:
         """Open a file, or make it; raises sqlite3.Error. Checkpoints happen only when they are asked for."""
-        return await cls._open(path, "rwc", _configure_writer, lock, synchronous)
+        return await cls._open(path, "rwc", patience, _configure_writer, lock, synchronous)
 
     @classmethod
-    async def _open(cls, path: Path, mode: str, configure: Callable[..., None], *arguments: object) -> Connection:
+    async def _open(
+        cls, path: Path, mode: str, patience: float, configure: Callable[..., None], *arguments: object
+    ) -> Connection:
         inner = await aiosqlite.connect(
             f"file:{quote(str(path))}?mode={mode}",
             uri=True,
             isolation_level=None,
             cached_statements=_STATEMENT_CACHE,
-            timeout=BUSY_TIMEOUT_MS / 1000,
+            timeout=patience,
         )
         connection = cls(inner)
         try:
@@ -71,6 +76,11 @@ class Connection:
     async def close(self) -> None:
         """Close the connection and end its thread; idempotent."""
         await self._inner.close()
+
+
+def wait_for_lock(connection: sqlite3.Connection, seconds: float) -> None:
+    """Set how long statements of a connection wait from now on; on the connection's thread."""
+    connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
 
 def _configure_reader(connection: sqlite3.Connection) -> None:

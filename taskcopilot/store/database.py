@@ -17,7 +17,7 @@ from taskcopilot.clock import Clock
 from taskcopilot.errors import OutcomeUnknownError, StoreCorruptError, StoreError
 from taskcopilot.events import Event
 from taskcopilot.store import event_log
-from taskcopilot.store.connection import BUSY_TIMEOUT_MS, Connection
+from taskcopilot.store.connection import BUSY_TIMEOUT, Connection, wait_for_lock
 from taskcopilot.store.event_log import LogState
 from taskcopilot.store.faults import translate
 from taskcopilot.store.lock import Presence, WriteLock
@@ -38,7 +38,7 @@ _SYNCHRONOUS: Final = {"full": "FULL", "normal": "NORMAL"}
 class Database:
     """An open database file. Use `Database.open` as an async context manager: it closes on every path."""
 
-    def __init__(self, workspace: Workspace, clock: Clock) -> None:
+    def __init__(self, workspace: Workspace, clock: Clock, busy_timeout: float = BUSY_TIMEOUT) -> None:
         self.workspace = workspace
         self.path = workspace.database
         self.clock = clock
@@ -48,20 +48,28 @@ class Database:
         self._lock: WriteLock
         self._writer: Connection
         self._synchronous = ""
+        self._busy_timeout = busy_timeout
         self._readers: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
 
     @classmethod
     @contextlib.asynccontextmanager
     async def open(
-        cls, workspace: Workspace, clock: Clock, *, durability: str = "full", check: bool = False
+        cls,
+        workspace: Workspace,
+        clock: Clock,
+        *,
+        durability: str = "full",
+        busy_timeout: float = BUSY_TIMEOUT,
+        check: bool = False,
     ) -> AsyncIterator[Database]:
         """Open and migrate the file, creating it (0600, in a directory of 0700) when it is not there.
 
         `durability`: `full` syncs every commit; `normal` may lose the last seconds in a power cut, never in a crash.
-        `check`: look for damage first, which reads the whole file. Raises StoreCorruptError when the file is damaged
-        or no database, StoreError when it cannot be opened; the file is left as it was.
+        `busy_timeout`: seconds to wait while another process holds the database. `check`: look for damage first, which
+        reads the whole file. Raises StoreCorruptError when the file is damaged or no database, StoreError when it
+        cannot be opened; the file is left as it was.
         """
-        database = cls(workspace, clock)
+        database = cls(workspace, clock, busy_timeout)
         async with contextlib.AsyncExitStack() as stack:
             try:
                 await database._open(stack, _SYNCHRONOUS[durability], check)
@@ -77,11 +85,11 @@ class Database:
         self._lock = WriteLock(self.path.with_name(self.path.name + ".lock"))
         stack.callback(self._lock.close)
         self._synchronous = synchronous
-        self._writer = await Connection.writing(self.path, self._lock, synchronous)
+        self._writer = await self._new_writer()
         stack.push_async_callback(self._close_writer)
         await self._writer.run(self._initialise, check)
         for _ in range(_READERS):
-            reader = await Connection.reading(self.path)
+            reader = await Connection.reading(self.path, self._busy_timeout)
             stack.push_async_callback(reader.close)
             self._readers.put_nowait(reader)
 
@@ -111,7 +119,7 @@ class Database:
         StoreError while the disk refuses; nothing is changed by that. For the recorder only.
         """
         try:
-            fresh = await Connection.writing(self.path, self._lock, self._synchronous)
+            fresh = await self._new_writer()
             stale, self._writer = self._writer, fresh
             with contextlib.suppress(sqlite3.Error):
                 await stale.close()
@@ -146,6 +154,9 @@ class Database:
         except sqlite3.Error as error:
             raise translate(error) from error
 
+    async def _new_writer(self) -> Connection:
+        return await Connection.writing(self.path, self._lock, self._synchronous, self._busy_timeout)
+
     async def _locked(self, function: Callable[..., T], *arguments: object) -> T:
         def locked(connection: sqlite3.Connection) -> T:
             with self._lock.writing():
@@ -172,11 +183,11 @@ class Database:
     def _checkpoint(self, connection: sqlite3.Connection) -> bool:
         with self._lock.checkpointing() as alone:
             if alone:
-                connection.execute("PRAGMA busy_timeout = 0")  # a reader that takes its time must not hold up writes
+                wait_for_lock(connection, 0)  # a reader that takes its time must not hold up writes
                 try:
                     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 finally:
-                    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+                    wait_for_lock(connection, self._busy_timeout)
             return alone
 
     async def _close_writer(self) -> None:
