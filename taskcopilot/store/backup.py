@@ -108,14 +108,26 @@ def _renew(path: Path, source: Path, clock: Clock) -> None:
 
 
 def _move_away(database: Path, clock: Clock) -> Path | None:
-    """Keep what is replaced, with everything that its WAL still holds."""
-    if not database.exists():
-        return None
-    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(database)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    """Keep what is replaced, with everything that its WAL still holds; None when there was nothing."""
     stamp = iso(clock.now()).replace(":", "").replace(".", "")
     replaced = database.with_name(f"{database.name}.replaced-{stamp}")
-    database.replace(replaced)
+    if _size(database):  # beside an empty file SQLite would remove the WAL
+        with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(database)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    wal = _beside(database, "-wal")
+    if _size(wal):  # it could not be moved into a damaged file, and must not be taken for that of the new one
+        wal.replace(_beside(replaced, "-wal"))
     for suffix in ("-wal", "-shm"):
-        database.with_name(database.name + suffix).unlink(missing_ok=True)
+        _beside(database, suffix).unlink(missing_ok=True)
+    if not database.exists():
+        return None
+    database.replace(replaced)
     return replaced
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

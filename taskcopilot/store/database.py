@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 from taskcopilot.clock import Clock
 from taskcopilot.errors import OutcomeUnknownError, StoreCorruptError, StoreError
 from taskcopilot.events import Event
-from taskcopilot.store import event_log
+from taskcopilot.store import damage, event_log
 from taskcopilot.store.connection import BUSY_TIMEOUT, Connection, wait_for_lock
 from taskcopilot.store.event_log import LogState
 from taskcopilot.store.faults import translate
@@ -73,8 +73,8 @@ class Database:
         async with contextlib.AsyncExitStack() as stack:
             try:
                 await database._open(stack, _SYNCHRONOUS[durability], check)
-            except sqlite3.Error as error:
-                raise translate(error) from error
+            except (sqlite3.Error, StoreCorruptError) as error:
+                raise damage.explain(error, database.path) from error
             except OSError as error:
                 raise StoreError(f"cannot open {database.path}: {error.strerror}") from error
             yield database
@@ -84,10 +84,11 @@ class Database:
         stack.callback(presence.close)
         self._lock = WriteLock(self.path.with_name(self.path.name + ".lock"))
         stack.callback(self._lock.close)
+        sound = check and await self._examine()
         self._synchronous = synchronous
         self._writer = await self._new_writer()
         stack.push_async_callback(self._close_writer)
-        await self._writer.run(self._initialise, check)
+        await self._writer.run(self._initialise, check and not sound)
         for _ in range(_READERS):
             reader = await Connection.reading(self.path, self._busy_timeout)
             stack.push_async_callback(reader.close)
@@ -154,6 +155,22 @@ class Database:
         except sqlite3.Error as error:
             raise translate(error) from error
 
+    async def _examine(self) -> bool:
+        """Look for damage through a connection that only reads: another one's close would move the WAL into the file.
+
+        False when that cannot be told so, because a transaction of another journal mode has to be undone first.
+        """
+        reader = await Connection.reading(self.path, self._busy_timeout)
+        try:
+            await reader.run(damage.refuse)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
+                return False
+            raise
+        finally:
+            await reader.close()
+        return True
+
     async def _new_writer(self) -> Connection:
         return await Connection.writing(self.path, self._lock, self._synchronous, self._busy_timeout)
 
@@ -176,7 +193,7 @@ class Database:
     def _initialise(self, connection: sqlite3.Connection, check: bool) -> None:
         with self._lock.writing():
             if check:
-                _refuse_damaged(connection)
+                damage.refuse(connection)
             migrate(connection, self.clock)
             event_log.create(connection, self.clock.new_id())
 
@@ -231,11 +248,10 @@ def _prepare(path: Path) -> Presence:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     presence = Presence(path)
     presence.enter()
+    try:
+        damage.refuse_orphaned_wal(path)
+    except StoreCorruptError:
+        presence.close()
+        raise
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     return presence
-
-
-def _refuse_damaged(connection: sqlite3.Connection) -> None:
-    problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if problem != "ok":
-        raise StoreCorruptError(f"the database file is damaged: {problem}")
