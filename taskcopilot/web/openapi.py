@@ -86,7 +86,8 @@ def _operation(route: Route, schemas: _Models) -> dict[str, Any]:
     schema = schemas[route.answer, "serialization"] if isinstance(route.answer, type) else route.answer
     phrase = HTTPStatus(route.status).phrase
     problems = {str(status): {"$ref": f"#/components/responses/{status}"} for status in _problem_statuses(route)}
-    operation["responses"] = {str(route.status): {"description": phrase, "content": _json(schema)}} | problems
+    answer = {"description": phrase, "content": {route.media: {"schema": dict(schema)}}}
+    operation["responses"] = {str(route.status): answer} | problems
     return operation
 
 

@@ -36,6 +36,8 @@ class Route:
     summary: str
     answer: type[BaseModel] | Mapping[str, Any]
     """The model of the answer, or its JSON schema."""
+    media: str = "application/json"
+    """The media type of the answer."""
     status: int = 200
     parameters: tuple[Parameter, ...] = ()
     body: type[BaseModel] | Mapping[str, Any] | None = None

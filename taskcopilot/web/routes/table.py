@@ -5,10 +5,21 @@ from __future__ import annotations
 from typing import Final
 
 from taskcopilot.web.route import Route
-from taskcopilot.web.routes import activity, checkpoints, description, events, health, stream, streams, tasks, tools
+from taskcopilot.web.routes import (
+    activity,
+    checkpoints,
+    dashboard,
+    description,
+    events,
+    health,
+    stream,
+    streams,
+    tasks,
+    tools,
+)
 
 __all__ = ["ROUTES"]
 
-_MODULES: Final = (health, streams, tasks, activity, checkpoints, events, stream, tools, description)
+_MODULES: Final = (health, streams, tasks, activity, checkpoints, events, stream, tools, description, dashboard)
 
 ROUTES: Final[tuple[Route, ...]] = tuple(route for module in _MODULES for route in module.ROUTES)

@@ -1,0 +1,70 @@
+/** The HTTP side of the bridge: everything here only reads. Each call rejects with an Error that people can read. */
+
+async function ask(path, options) {
+  const response = await fetch(path, { headers: { Accept: "application/json" }, ...options });
+  const body = await response.json();
+  if (!response.ok) throw Object.assign(new Error(body.detail ?? `HTTP ${response.status}`), { status: response.status });
+  return body;
+}
+
+function tool(name, values) {
+  const headers = { Accept: "application/json", "Content-Type": "application/json" };
+  return ask(`/api/tools/${name}`, { method: "POST", headers, body: JSON.stringify(values) });
+}
+
+const path = encodeURIComponent;
+
+/** Who answers: version, workspace, epoch, seq. */
+export const health = () => ask("/health");
+
+/** The agents at work. */
+export const agents = async () => (await ask("/api/activity")).activities;
+
+/** A stream with its dependencies and tasks. */
+export const stream = (id) => ask(`/api/streams/${path(id)}`);
+
+/** What the server warns of in a stream. */
+export const streamWarnings = async (id) => (await ask(`/api/streams/${path(id)}/health`)).warnings;
+
+/** A task with everything that is known of it. */
+export const task = (id) => ask(`/api/tasks/${path(id)}`);
+
+/** The checkpoints of a task, newest first. */
+export const checkpoints = async (taskId) => (await tool("checkpoint_list", { taskId })).checkpoints;
+
+/** The chain of agents that a task went through. */
+export const handoffs = async (taskId) => (await tool("agent_chain_get", { taskId })).handoffs;
+
+/** The work products of a task, in short. */
+export const workProducts = (taskId) => tool("work_product_list", { taskId });
+
+/** One work product with its content. */
+export const workProduct = (id) => tool("work_product_get", { id });
+
+/**
+ * A page of the log after a number.
+ * @returns {Promise<{events: import("./state.js").BridgeEvent[], next: string, after: number, head: number,
+ *   gap?: {from: number, to: number}}>}
+ */
+export async function events(after, { limit = 1_000, topics = [] } = {}) {
+  const query = new URLSearchParams({ since: String(after), limit: String(limit) });
+  if (topics.length) query.set("topics", topics.join(","));
+  const page = await ask(`/api/events?${query}`);
+  return { ...page, events: page.events.map(eventOf), after: Number(page.next.slice(page.next.lastIndexOf(":") + 1)) };
+}
+
+/** All events of some topics that the log still holds, oldest first; looks at `pages` pages of the log at most. */
+export async function history(topics, pages = 20) {
+  const found = [];
+  for (let after = 0, turn = 0; turn < pages; turn += 1) {
+    const page = await events(after, { topics });
+    found.push(...page.events);
+    if (page.after >= page.head) break;
+    after = page.after;
+  }
+  return found;
+}
+
+function eventOf({ seq, timestamp, payload }) {
+  return { seq, at: timestamp, topic: payload.topic, type: payload.eventType, data: payload.data };
+}

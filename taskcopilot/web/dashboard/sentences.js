@@ -1,0 +1,35 @@
+/** Events in a few words. */
+
+import { STATUS_NAMES, duration } from "./format.js";
+
+const SENTENCES = {
+  "task.created": (data) => [data.taskTitle, "created"],
+  "task.updated": (data) => [data.taskTitle, changesOf(data.changes)],
+  "task.status_changed": (data) => [data.taskTitle, `${name(data.oldStatus)} → ${name(data.newStatus)}`],
+  "task.blocked": (data) => [data.taskTitle, data.blockedReason],
+  "task.completed": (data) => [data.taskTitle, data.duration === undefined ? "done" : `done after ${duration(data.duration)}`],
+  "stream.started": (data) => [data.streamName, "started"],
+  "stream.progress": (data) => [data.streamName, `${data.completedTasks} of ${data.totalTasks} done`],
+  "stream.completed": (data) => [data.streamName, `complete after ${duration(data.duration)}`],
+  "stream.blocked": (data) => [data.streamName, data.blockedReason],
+  "checkpoint.created": (data) => [data.taskTitle, `checkpoint ${data.sequence} (${data.trigger})`],
+  "checkpoint.resumed": (data) => [data.taskTitle, `resumed from checkpoint ${data.sequence}`],
+  "checkpoint.expired": (data) => [`Checkpoint ${data.sequence}`, "expired"],
+  "agent.handoff": (data) => [`${data.fromAgent} → ${data.toAgent}`, data.handoffContext],
+  "agent.started": (data) => [data.agentName, `at work on ${data.taskTitle}`],
+  "agent.heartbeat": (data) => [data.agentId, "still at work"],
+  "agent.completed": (data) => [data.agentId, `finished after ${duration(data.duration)}`],
+};
+
+/** Return what an event is about and what happened to it; of a type that is not known, its topic. */
+export function sentence(event) {
+  return SENTENCES[event.type]?.(event.data) ?? [event.topic, ""];
+}
+
+const FIELDS = { status: "status", assignedAgent: "agent", notes: "notes", blockedReason: "reason" };
+
+function changesOf(changes) {
+  return changes.length ? `changed ${changes.map((change) => FIELDS[change.field] ?? change.field).join(", ")}` : "updated";
+}
+
+const name = (status) => STATUS_NAMES[status] ?? status;
