@@ -12,7 +12,7 @@ const FIRST_DELAY = 250;
 const LONGEST_DELAY = 5_000;
 
 /** Milliseconds between two pings of ours; without any answer for two of them the connection counts as lost. */
-const PING_EVERY = 10_000;
+const PING_EVERY = 5_000;
 
 /** How events come: many in one message, so that a burst costs one frame. */
 const BATCH = { maxMs: 80, maxEvents: 500 };
@@ -51,7 +51,7 @@ export class Connection {
     socket.onmessage = current((event) => this.#receive(JSON.parse(event.data)));
     socket.onclose = current(() => this.#lost());
     this.#heardAt = performance.now();
-    this.#later(PING_EVERY, () => this.#ping());
+    this.#later(PING_EVERY, () => this.#watch());
   }
 
   /** Try again now instead of later: the machine woke up, or the network is back. */
@@ -66,6 +66,7 @@ export class Connection {
 
   #subscribe() {
     this.#become({ state: "syncing" });
+    this.#ping();
     this.#ask(this.#cursor ? { since: `${this.#cursor.epoch}:${this.#cursor.seq}` } : { snapshot: true });
   }
 
@@ -137,11 +138,15 @@ export class Connection {
     this.#become({ state: "live", attempts: 0, error: null });
   }
 
-  #ping() {
+  #watch() {
     if (performance.now() - this.#heardAt > 2 * PING_EVERY) return this.#lost();
+    this.#ping();
+    this.#later(PING_EVERY, () => this.#watch());
+  }
+
+  #ping() {
     this.#pingedAt = performance.now();
     this.#send({ type: "ping" });
-    this.#later(PING_EVERY, () => this.#ping());
   }
 
   #lost() {

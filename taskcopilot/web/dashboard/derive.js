@@ -18,12 +18,28 @@ export function totals(state) {
   return { counts, counting, done: counting ? Math.floor((100 * counts.completed) / counting) : 0 };
 }
 
-/** The streams that have tasks, by phase and name, with their status and the streams they wait for. */
+/** The streams that have tasks, by phase and name, with their status, what they wait for, and what blocks them. */
 export function orderedStreams(state) {
+  const reasons = blockedReasons(state);
+  const shown = (stream) => ({
+    ...stream,
+    status: statusOf(stream),
+    waitsFor: waitsFor(stream, state.streams),
+    blockedReasons: reasons.get(stream.id) ?? [],
+  });
   return [...state.streams.values()]
     .filter((stream) => stream.total + stream.cancelled > 0)
-    .map((stream) => ({ ...stream, status: statusOf(stream), waitsFor: waitsFor(stream, state.streams) }))
+    .map(shown)
     .sort((a, b) => PHASES.indexOf(a.phase) - PHASES.indexOf(b.phase) || a.name.localeCompare(b.name));
+}
+
+/** Stream -> the reasons of its blocked tasks, in the order of the tasks. */
+function blockedReasons(state) {
+  const reasons = new Map();
+  for (const task of state.tasks.values()) {
+    if (task.status === "blocked" && task.streamId) reasons.set(task.streamId, [...(reasons.get(task.streamId) ?? []), reasonOf(task, state.streams)]);
+  }
+  return reasons;
 }
 
 /** The unfinished streams that a stream depends on; one that does not exist is named by its id. */
@@ -43,8 +59,8 @@ export function reasonOf(task, streams) {
 }
 
 function describeNeed(needed) {
-  if (needed.missing) return `${needed.name}, which does not exist`;
-  return needed.blocked ? `${needed.name}, which is blocked` : needed.name;
+  if (needed.missing) return `${needed.name} (does not exist)`;
+  return needed.blocked ? `${needed.name} (blocked)` : needed.name;
 }
 
 /** "A", "A and B", "A, B and 2 more". */
@@ -56,14 +72,17 @@ export function listed(names) {
 }
 
 /**
- * The tasks of each status that fit the filter: waiting ones oldest first, all others latest change first.
+ * The tasks of each status that fit the filter: those to do oldest first, the ones that can start before the ones that
+ * wait for another stream; all others latest change first.
  * @param {{words: string, stream: string, agent: string}} filter
  */
 export function board(state, filter) {
   const wanted = taskFilter(state, filter);
   const columns = Object.fromEntries(STATUSES.map((status) => [status, []]));
+  const canStart = (task) => !reasonOf(task, state.streams);
   for (const task of state.tasks.values()) if (wanted(task)) columns[task.status]?.push(task);
   for (const [status, tasks] of Object.entries(columns)) tasks.sort(status === "pending" ? oldestFirst : latestFirst);
+  columns.pending = [...columns.pending.filter(canStart), ...columns.pending.filter((task) => !canStart(task))];
   return columns;
 }
 

@@ -51,5 +51,12 @@ export function ago(iso, now) {
   return now - at < 5_000 ? "just now" : `${duration(now - at)} ago`;
 }
 
+/** The same where there is little room: "now", "3m". */
+export function shortAgo(iso, now) {
+  const at = Date.parse(iso);
+  if (Number.isNaN(at)) return "";
+  return now - at < 5_000 ? "now" : duration(now - at).replace(/ ([a-z]).*/, "$1");
+}
+
 /** "task.status_changed" -> "status changed". */
 export const words = (name) => String(name).replaceAll("_", " ");

@@ -3,17 +3,33 @@
 /**
  * Place nodes in layers and order each layer so that edges cross little.
  *
- * A node stands one layer behind the last of what it needs; an edge that closes a circle does not count. Needs that are
- * no node are ignored.
- * @param {{id: string, needs: string[]}[]} nodes
- * @returns {string[][]} ids by layer, each from top to bottom
+ * A node stands one layer behind the last of what it needs; an edge that closes a circle leads back. An edge over
+ * several layers has a bend in each layer between, which takes a place there: edges do not run through nodes. Needs
+ * that are no node are ignored.
+ * @param {{id: string, needs: string[]}[]} nodes ids are distinct
+ * @returns {{layers: string[][], edges: {from: string, to: string, way: string[]}[], bends: Set<string>}} the places of
+ *   each layer from top to bottom, and through which of them each edge leads, its ends included
  */
 export function layered(nodes) {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const depth = depths(byId);
   const layers = [];
-  for (const node of nodes) (layers[depth.get(node.id)] ??= []).push(node.id);
-  return ordered(layers, byId);
+  for (const { id } of nodes) (layers[depth.get(id)] ??= []).push(id);
+  const bends = new Set();
+  const edges = nodes.flatMap(({ id, needs }) =>
+    needs.filter((need) => byId.has(need) && need !== id).map((need) => edge(need, id, depth, layers, bends)));
+  return { layers: ordered(layers, edges), edges, bends };
+}
+
+function edge(from, to, depth, layers, bends) {
+  const way = [from];
+  for (let layer = depth.get(from) + 1; layer < depth.get(to); layer += 1) {
+    const bend = `${layer}\n${from}\n${to}`;
+    bends.add(bend);
+    layers[layer].push(bend);
+    way.push(bend);
+  }
+  return { from, to, way: [...way, to] };
 }
 
 /** The longest way from a node that needs nothing, without recursion: a chain may be long. */
@@ -24,14 +40,14 @@ function depths(byId) {
     const stack = [start];
     while (stack.length) {
       const id = stack.at(-1);
+      open.add(id);
       const needs = byId.get(id).needs.filter((need) => byId.has(need) && need !== id);
-      const next = depth.has(id) ? undefined : needs.find((need) => !depth.has(need) && !open.has(need));
+      const next = needs.find((need) => !depth.has(need) && !open.has(need));
       if (next !== undefined) {
-        open.add(id);
         stack.push(next);
         continue;
       }
-      if (!depth.has(id)) depth.set(id, Math.max(-1, ...needs.map((need) => depth.get(need) ?? -1)) + 1);
+      if (!depth.has(id)) depth.set(id, 1 + Math.max(-1, ...needs.map((need) => depth.get(need) ?? -1)));
       open.delete(id);
       stack.pop();
     }
@@ -40,23 +56,33 @@ function depths(byId) {
 }
 
 /** Sort each layer by the middle of its neighbours, forth and back a few times. */
-function ordered(layers, byId) {
-  const neededBy = new Map();
-  for (const { id, needs } of byId.values()) for (const need of needs) (neededBy.get(need) ?? neededBy.set(need, []).get(need)).push(id);
+function ordered(layers, edges) {
+  const [before, after] = [new Map(), new Map()];
+  for (const { way } of edges) {
+    for (let step = 1; step < way.length; step += 1) {
+      note(before, way[step], way[step - 1]);
+      note(after, way[step - 1], way[step]);
+    }
+  }
   for (let round = 0; round < 4; round += 1) {
-    for (let index = 1; index < layers.length; index += 1) arrange(layers, index, (id) => byId.get(id).needs);
-    for (let index = layers.length - 2; index >= 0; index -= 1) arrange(layers, index, (id) => neededBy.get(id) ?? []);
+    for (let index = 1; index < layers.length; index += 1) arrange(layers, index, before);
+    for (let index = layers.length - 2; index >= 0; index -= 1) arrange(layers, index, after);
   }
   return layers;
 }
 
-function arrange(layers, index, neighboursOf) {
+function note(map, key, value) {
+  if (!map.has(key)) map.set(key, []);
+  map.get(key).push(value);
+}
+
+function arrange(layers, index, neighbours) {
   const place = new Map();
   for (const layer of layers) layer.forEach((id, position) => place.set(id, (position + 0.5) / layer.length));
   const middle = new Map();
-  layers[index].forEach((id) => {
-    const places = neighboursOf(id).map((near) => place.get(near)).filter((value) => value !== undefined);
+  for (const id of layers[index]) {
+    const places = (neighbours.get(id) ?? []).map((near) => place.get(near));
     middle.set(id, places.length ? places.reduce((sum, value) => sum + value, 0) / places.length : place.get(id));
-  });
+  }
   layers[index].sort((a, b) => middle.get(a) - middle.get(b));
 }

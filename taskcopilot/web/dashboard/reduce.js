@@ -63,11 +63,9 @@ const CHANGES = {
       inProgress: data.inProgressTasks,
       blocked: data.blockedTasks,
       cancelled: data.cancelledTasks,
-      ...(data.blockedTasks ? {} : { blockedReason: null }),
     }),
   "stream.completed": (state, data) =>
     changeStream(state, data, { total: data.totalTasks, completed: data.totalTasks, inProgress: 0, blocked: 0 }),
-  "stream.blocked": (state, data) => changeStream(state, data, { blockedReason: data.blockedReason }),
 };
 
 const NEW_TASK = { title: "", status: "pending", agent: null, streamId: null, blockedReason: null, createdAt: "", updatedAt: "" };
@@ -80,7 +78,6 @@ const NEW_STREAM = {
   blocked: 0,
   cancelled: 0,
   dependencies: [],
-  blockedReason: null,
   tokenUsage: 0,
   tokenBudget: null,
   warnings: [],

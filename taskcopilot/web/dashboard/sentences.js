@@ -26,10 +26,13 @@ export function sentence(event) {
   return SENTENCES[event.type]?.(event.data) ?? [event.topic, ""];
 }
 
-const FIELDS = { status: "status", assignedAgent: "agent", notes: "notes", blockedReason: "reason" };
+const FIELDS = { status: "status", notes: "notes", blockedReason: "reason" };
 
 function changesOf(changes) {
-  return changes.length ? `changed ${changes.map((change) => FIELDS[change.field] ?? change.field).join(", ")}` : "updated";
+  const agent = changes.find((change) => change.field === "assignedAgent");
+  const others = changes.filter((change) => change !== agent).map((change) => FIELDS[change.field] ?? change.field);
+  const parts = [agent && (agent.newValue ? `assigned to ${agent.newValue}` : "assigned to nobody"), others.length && `changed ${others.join(", ")}`];
+  return parts.filter(Boolean).join(" · ") || "updated";
 }
 
 const name = (status) => STATUS_NAMES[status] ?? status;

@@ -5,7 +5,7 @@
  * @typedef {{id: string, title: string, status: string, agent: string|null, streamId: string|null,
  *   blockedReason: string|null, createdAt: string, updatedAt: string, seq: number}} Task
  * @typedef {{id: string, name: string, phase: string, total: number, completed: number, inProgress: number,
- *   blocked: number, cancelled: number, dependencies: string[], blockedReason: string|null, tokenUsage: number,
+ *   blocked: number, cancelled: number, dependencies: string[], tokenUsage: number,
  *   tokenBudget: number|null, warnings: string[]}} Stream
  * @typedef {{name: string, streamName: string, taskId: string, taskTitle: string, activity: string|null,
  *   phase: string|null, lastHeartbeat: string}} Agent
@@ -103,7 +103,6 @@ function streamOf(view, known) {
     blocked: view.blockedTasks,
     cancelled: view.cancelledTasks,
     dependencies: view.dependencies,
-    blockedReason: view.blockedReason ?? null,
     tokenUsage: view.tokenUsage,
     tokenBudget: view.tokenBudget ?? null,
     warnings: known?.warnings ?? [],

@@ -81,9 +81,9 @@ export function checkpoints(items) {
 /** What the log still holds of the task, newest first. */
 export function history(events) {
   if (!events.length) return section("History", null, h("p", { class: "muted" }, "The log holds nothing of this task any more."));
-  const newest = [...events].reverse();
+  const newest = events.filter((event) => !isRepeated(event)).reverse();
   const place = h("ol", { class: "timeline" }, ...newest.slice(0, SHOWN).map(moment));
-  const box = section("History", events.length, place);
+  const box = section("History", newest.length, place);
   if (newest.length > SHOWN) {
     const more = h("button", { type: "button", class: "button more" }, `Show ${number(newest.length - SHOWN)} more`);
     more.addEventListener("click", () => {
@@ -93,6 +93,11 @@ export function history(events) {
     box.append(more);
   }
   return box;
+}
+
+/** An update that changed only what the events after it say better. */
+function isRepeated({ type, data }) {
+  return type === "task.updated" && data.changes.length > 0 && data.changes.every(({ field }) => field === "status" || field === "blockedReason");
 }
 
 function moment(event) {

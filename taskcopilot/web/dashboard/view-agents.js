@@ -40,7 +40,7 @@ export function agentsView(root, now) {
     text(name, agent.name);
     set(time, "datetime", agent.lastHeartbeat);
     text(link, agent.taskTitle);
-    text(doing, [agent.phase, agent.activity].filter(Boolean).join(" · "));
+    text(doing, [agent.phase, agent.activity === agent.taskTitle ? null : agent.activity].filter(Boolean).join(" · "));
     age(row);
   }
 

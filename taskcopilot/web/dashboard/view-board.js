@@ -2,7 +2,7 @@
 
 import { STATUSES, board, reasonOf } from "./derive.js";
 import { find, h, keyed, set, text } from "./dom.js";
-import { STATUS_NAMES, ago, number, plural } from "./format.js";
+import { STATUS_NAMES, dateAndTime, number, plural, shortAgo } from "./format.js";
 import { arrows } from "./keyboard.js";
 import { taskAddress } from "./router.js";
 
@@ -97,12 +97,13 @@ export function boardView(root, filter, now) {
     text(stream, streamName);
     text(agent, task.agent);
     set(time, "datetime", task.updatedAt);
-    text(time, ago(task.updatedAt, now()));
+    set(time, "title", `Changed ${dateAndTime(task.updatedAt)}`);
+    text(time, shortAgo(task.updatedAt, now()));
   }
 
   /** Let the times of the cards go on. */
   function tick() {
-    for (const time of place.querySelectorAll("time")) text(time, ago(time.dateTime, now()));
+    for (const time of place.querySelectorAll("time")) text(time, shortAgo(time.dateTime, now()));
   }
 
   const view = (state, before) => {

@@ -5,7 +5,7 @@ import { find, s, set } from "./dom.js";
 import { layered } from "./layers.js";
 import { STATUS_NAMES } from "./format.js";
 
-const NODE = { width: 168, height: 46, gapX: 56, gapY: 14, margin: 4 };
+const NODE = { width: 168, height: 46, bend: 10, gapX: 48, widest: 120, gapY: 12, margin: 4 };
 
 /** Above this many streams with dependencies a drawing explains nothing any more. */
 const MOST = 60;
@@ -28,7 +28,9 @@ export function graphView(root, showStream) {
     const signature = JSON.stringify(nodes);
     if (root.hidden || signature === drawn) return;
     drawn = signature;
-    place.replaceChildren(drawing(nodes, showStream));
+    const focused = place.contains(document.activeElement) ? document.activeElement.dataset.id : undefined;
+    place.replaceChildren(drawing(nodes, place.clientWidth, showStream));
+    if (focused !== undefined) place.querySelector(`[data-id="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   }
 
   return (state, before) => {
@@ -57,36 +59,50 @@ function nodeOf(stream) {
   };
 }
 
-function drawing(nodes, showStream) {
-  const layers = layered(nodes);
-  const places = placed(layers);
+function drawing(nodes, room, showStream) {
+  const { layers, edges, bends } = layered(nodes);
+  const { places, width, height } = placed(layers, bends, room);
   const byId = new Map(nodes.map((node) => [node.id, node]));
-  const tallest = Math.max(...layers.map((layer) => layer.length));
-  const width = layers.length * (NODE.width + NODE.gapX) - NODE.gapX + 2 * NODE.margin;
-  const height = tallest * (NODE.height + NODE.gapY) - NODE.gapY + 2 * NODE.margin;
-  const edges = nodes.flatMap((node) => node.needs.filter((id) => places.has(id)).map((id) => edge(places, byId.get(id), node)));
   return s("svg", { width, height, viewBox: `0 0 ${width} ${height}`, class: "graph-drawing" },
-    ...edges, ...nodes.map((node) => box(node, places.get(node.id), showStream)));
+    ...edges.map((edge) => line(edge, places, bends, byId.get(edge.from).status)),
+    ...nodes.map((node) => box(node, places.get(node.id), showStream)));
 }
 
-/** The upper left corner of each node; short layers are centred. */
-function placed(layers) {
-  const tallest = Math.max(...layers.map((layer) => layer.length));
+/** The upper left corner of each place; layers are centred, and stand apart as far as there is room. */
+function placed(layers, bends, room) {
+  const heightOf = (id) => (bends.has(id) ? NODE.bend : NODE.height);
+  const tall = (layer) => layer.reduce((sum, id) => sum + heightOf(id) + NODE.gapY, -NODE.gapY);
+  const height = Math.max(...layers.map(tall)) + 2 * NODE.margin;
+  const spare = (room - 2 * NODE.margin - layers.length * NODE.width) / Math.max(1, layers.length - 1);
+  const gap = Math.min(NODE.widest, Math.max(NODE.gapX, Math.floor(spare)));
   const places = new Map();
-  layers.forEach((layer, column) => layer.forEach((id, row) => places.set(id, {
-    x: NODE.margin + column * (NODE.width + NODE.gapX),
-    y: NODE.margin + (row + (tallest - layer.length) / 2) * (NODE.height + NODE.gapY),
-  })));
-  return places;
+  layers.forEach((layer, column) => {
+    let y = (height - tall(layer)) / 2;
+    for (const id of layer) {
+      places.set(id, { x: NODE.margin + column * (NODE.width + gap), y, middle: y + heightOf(id) / 2 });
+      y += heightOf(id) + NODE.gapY;
+    }
+  });
+  return { places, height, width: layers.length * (NODE.width + gap) - gap + 2 * NODE.margin };
 }
 
-function edge(places, from, to) {
-  const [start, end] = [places.get(from.id), places.get(to.id)];
-  const [x1, y1] = [start.x + NODE.width, start.y + NODE.height / 2];
-  const [x2, y2] = [end.x, end.y + NODE.height / 2];
-  const bend = Math.max(24, (x2 - x1) / 2);
-  const path = `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2 - 6} ${y2}m-5-4 6 4-6 4`;
-  return s("path", { class: "edge", "data-status": from.status, d: path });
+/** A curve from the right side of one node through the bends to the left side of the other, with a head. */
+function line({ way }, places, bends, status) {
+  const points = way.flatMap((id, index) => {
+    const { x, middle } = places.get(id);
+    const [left, right] = [[x, middle], [x + NODE.width, middle]];
+    if (bends.has(id)) return [left, right];
+    return index ? [[x - 5, middle]] : [right];
+  });
+  const steps = points.slice(1).map(([x, y], index) => {
+    const [fromX, fromY] = points[index];
+    if (y === fromY) return `L${x} ${y}`;
+    const bend = Math.max(24, (x - fromX) / 2);
+    return `C${fromX + bend} ${fromY} ${x - bend} ${y} ${x} ${y}`;
+  });
+  return s("g", { class: "edge", "data-status": status },
+    s("path", { d: `M${points[0].join(" ")}${steps.join("")}` }),
+    s("path", { class: "edge-head", d: `M${points.at(-1).join(" ")}m-5-4 6 4-6 4` }));
 }
 
 function box(node, { x, y }, showStream) {

@@ -57,7 +57,7 @@ export function streamsView(root, showStream) {
   }
 
   return (state, before) => {
-    if (state.streams !== before.streams) draw(state);
+    if (state.streams !== before.streams || state.tasks !== before.tasks) draw(state);
   };
 }
 
@@ -80,7 +80,7 @@ function statusName(stream) {
 
 /** What holds a stream, or what it costs. */
 function noteOf(stream) {
-  if (stream.blocked) return stream.blockedReason ?? "";
+  if (stream.blockedReasons.length) return listed(stream.blockedReasons);
   if (stream.status !== "completed" && stream.waitsFor.length) return `Waits for ${listed(stream.waitsFor.map((needed) => needed.name))}`;
   if (stream.warnings.length) return stream.warnings.join(" · ");
   if (stream.tokenBudget) return `${number(stream.tokenUsage)} of ${number(stream.tokenBudget)} tokens`;
