@@ -14,7 +14,7 @@ from typing import Final
 from bench import machine, report
 from bench.result import Plan, Result
 
-BENCHMARKS: Final = ("write", "routing")
+BENCHMARKS: Final = ("burst", "paced", "routing", "write", "reads", "start")
 """The modules, in the order of the report. Each has `run(plan) -> Result`."""
 
 

@@ -1,0 +1,71 @@
+"""The bridge itself: the real application on a database of its own, with a way to publish from inside.
+
+python -m bench.peers.bridge LOOP DATABASE
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from bench.peers.control import Commands, obey, publishing
+from bench.workload import new_event, on_loop, opened
+from taskcopilot.core import Core
+from taskcopilot.events import Event
+from taskcopilot.store.transaction import Emitted, Tx
+from taskcopilot.upkeep import upkeep
+from taskcopilot.web.app import make_app
+from taskcopilot.web.keys import HUB
+from taskcopilot.web.server import serving
+
+_LOOK: Final = 0.001
+
+
+async def serve(database: Path) -> None:
+    """Serve until standard input ends."""
+    async with opened(database) as core:
+        app = make_app(core)
+        async with serving(core, app) as server, upkeep(core):
+            hub = app[HUB]
+
+            async def publish(_number: int) -> None:
+                core.bus.publish([new_event(hub.head + 1)])
+
+            commands = {**publishing(publish), **_further(core)}
+            await obey(commands, port=server.port, epoch=core.recorder.epoch)
+
+
+def _further(core: Core) -> Commands:
+    async def recorded(command: dict[str, Any]) -> dict[str, Any]:
+        """Let a thousand units of one event each go through the recorder at once: group commits, on disk."""
+        began = time.perf_counter_ns()
+        await asyncio.gather(*(core.recorder.record(_unit) for _ in range(command["count"])))
+        return {"began": began}
+
+    async def tasks(_command: dict[str, Any]) -> dict[str, Any]:
+        """Count the tasks of the event loop, our own left out."""
+        return {"tasks": len(asyncio.all_tasks()) - 1}
+
+    async def lag(command: dict[str, Any]) -> dict[str, Any]:
+        """Look at the clock every millisecond for a while; return how late the looks were, in ms."""
+        late = []
+        until = time.perf_counter() + command["seconds"]
+        while (began := time.perf_counter()) < until:
+            await asyncio.sleep(_LOOK)
+            late.append((time.perf_counter() - began - _LOOK) * 1_000)
+        return {"late": late}
+
+    return {"recorded": recorded, "tasks": tasks, "lag": lag}
+
+
+def _unit(tx: Tx) -> None:
+    event: Event = new_event(0)
+    emitted: Emitted = (event.topic, event.type, event.data)
+    tx.emitted.append(emitted)
+
+
+if __name__ == "__main__":
+    on_loop(sys.argv[1], serve, Path(sys.argv[2]))
