@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -17,6 +19,9 @@ _log: Final = logging.getLogger(__name__)
 
 GRACE: Final = 3.0
 """Seconds after which a process that was told to stop is gone, whatever holds it up."""
+
+_DESCRIPTORS: Final = 65_536
+"""Files and sockets that a bridge may have open, where the system lets it: shells start with 1,024 and less."""
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -33,10 +38,11 @@ def configure_log(level: str) -> None:
 
 
 def run_until_signal(work: Work) -> None:
-    """Run the work on a new event loop; uvloop's when it is installed.
+    """Run the work on a new event loop; uvloop's when it is installed. Takes the descriptors that the system allows.
 
     SIGTERM and SIGINT set the event; the second of them ends the process at once, and so does the end of the grace.
     """
+    _allow_descriptors()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_guard(work))
 
@@ -62,6 +68,15 @@ async def _guard(work: Work) -> None:
 def _end(number: int) -> None:
     """Leave without ceremony. Nothing that was acknowledged is lost: the database survives a crash."""
     os._exit(128 + number)
+
+
+def _allow_descriptors() -> None:
+    """Raise the soft limit: at its end new clients are cut off, or wait, for no reason that the system has."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # some systems have limits that they do not tell
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

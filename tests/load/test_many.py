@@ -10,7 +10,7 @@ from typing import Any
 
 from taskcopilot.web.keys import HUB
 from taskcopilot.web.ws import SOCKETS
-from tests.helpers.load.bridge import NOISE, Bridge
+from tests.helpers.load.bridge import NOISE, Bridge, running_bridge
 from tests.helpers.load.heard import Frames, Heard, all_reach
 from tests.helpers.load.listener import Listener, crowd
 from tests.helpers.load.log_rule import StoredLog, percentile, summary
@@ -84,6 +84,25 @@ async def test_a_storm_of_connects_is_served_and_health_answers(
     say(f"{count} connects at once were served in {took:.2f} s; /health took at most {max(slowest) * 1_000:.0f} ms")
     assert took <= 5 * NOISE
     assert max(slowest) <= 0.2 * NOISE
+
+
+LOW_LIMIT = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+from taskcopilot.cli import main
+main()
+"""
+"""Runs the commands as a shell with a small limit of open files would."""
+
+
+async def test_the_limit_of_open_files_of_a_shell_is_not_the_limit_of_clients(tmp_path: Path) -> None:
+    """C1: only what the system forbids counts; shells start processes with less than that."""
+    frames = Frames()
+    with running_bridge(tmp_path, code=LOW_LIMIT) as bridge:
+        async with crowd(bridge.port, 100, frames, lambda _: ["task:*"]) as listeners:
+            async with Writer.connected(bridge.port) as writer:
+                await writer.create(1)
+            await all_reach([listener.heard for listener in listeners], 1, DEADLINE)
 
 
 async def arrive(listener: Listener, port: int) -> int:

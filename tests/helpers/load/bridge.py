@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,9 +30,13 @@ class Bridge:
 
 
 @contextlib.contextmanager
-def running_bridge(home: Path) -> Iterator[Bridge]:
-    """Serve a new workspace; afterwards the bridge must end in order, and must not have logged a defect."""
-    with processes.bridge(home, "--db", "tasks.db") as (process, ready):
+def running_bridge(home: Path, code: str | None = None) -> Iterator[Bridge]:
+    """Serve a new workspace; afterwards the bridge must end in order, and must not have logged a defect.
+
+    `code` is what is run instead of the module, with the same arguments.
+    """
+    with processes.running(home, "serve", "--json", "--port", "0", "--db", "tasks.db", code=code) as process:
+        ready = json.loads(process.out.next())
         port = urlsplit(ready["url"]).port
         assert port
         yield Bridge(process.pid, port, home / "tasks.db")
