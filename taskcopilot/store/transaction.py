@@ -39,6 +39,15 @@ class ReadTx:
         """The moment of the unit: every row and event of it carries the same."""
         self.at = iso(self.now)
 
+    @property
+    def version(self) -> tuple[int, int]:
+        """Name the connection, and count the commits of others that its snapshots have seen.
+
+        For the same connection, the same number means the same rows. Meant for connections that only read: their own
+        commits do not count.
+        """
+        return id(self._connection), self.value("PRAGMA data_version")
+
     def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Return all rows."""
         return self._connection.execute(sql, parameters).fetchall()

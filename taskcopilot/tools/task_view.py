@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
+
+import orjson
 
 from taskcopilot.store.tasks import Task, decode_metadata
 from taskcopilot.tools.fields import Metadata, Omittable, TaskStatus, ToolOutput
 
-__all__ = ["TaskView", "shown", "view_of"]
+__all__ = ["TaskView", "encoded", "shown", "view_of"]
 
 
 class TaskView(ToolOutput):
@@ -31,6 +33,10 @@ class TaskView(ToolOutput):
 
 _FIELDS: Final = frozenset(TaskView.model_fields)
 
+_ALWAYS: Final = frozenset({"title", "metadata"})
+
+_ALIASES: Final = {name: field.alias or name for name, field in TaskView.model_fields.items()}
+
 
 def shown(rows: Sequence[sqlite3.Row]) -> list[dict[str, Any]]:
     """Return the fields of a `TaskView` for each row of one query, by the names of their columns.
@@ -41,6 +47,12 @@ def shown(rows: Sequence[sqlite3.Row]) -> list[dict[str, Any]]:
     return [_shown(zip(columns, row, strict=True)) for row in rows]
 
 
+def encoded(rows: Sequence[sqlite3.Row]) -> Iterator[bytes]:
+    """Yield the JSON of a `TaskView` for each row of one query."""
+    for view in shown(rows):
+        yield orjson.dumps({_ALIASES[name]: value for name, value in view.items()})
+
+
 def view_of(task: Task) -> dict[str, Any]:
     """Return the fields of a `TaskView` for a task."""
     values = ((name, getattr(task, name)) for name in _FIELDS - {"metadata"})
@@ -48,7 +60,7 @@ def view_of(task: Task) -> dict[str, Any]:
 
 
 def _shown(columns: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    view = {name: value for name, value in columns if value and name in _FIELDS}
-    view.setdefault("title", "")
-    view["metadata"] = decode_metadata(view.get("metadata"))
+    view = {name: value for name, value in columns if name in _FIELDS and (value or name in _ALWAYS)}
+    view["title"] = view["title"] or ""
+    view["metadata"] = decode_metadata(view["metadata"])
     return view

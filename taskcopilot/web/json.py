@@ -22,14 +22,15 @@ _HEADERS: Final = {
 
 
 def encode(value: Any) -> bytes:
-    """Return the compact UTF-8 JSON of a model or of plain values."""
+    """Return the compact UTF-8 JSON of a model or of plain values; bytes are JSON already."""
+    if isinstance(value, bytes):
+        return value
     return value.model_dump_json().encode() if isinstance(value, BaseModel) else orjson.dumps(value)
 
 
 def json_response(value: Any, status: int = 200) -> web.Response:
     """Answer with a model, with plain values, or with bytes that are JSON already."""
-    body = value if isinstance(value, bytes) else encode(value)
-    return web.Response(body=body, status=status, headers=_HEADERS)
+    return web.Response(body=encode(value), status=status, headers=_HEADERS)
 
 
 async def answer_view(request: web.Request, view: Callable[[ReadTx], BaseModel]) -> web.Response:

@@ -10,9 +10,10 @@ from pydantic import BaseModel
 
 from taskcopilot.bridge.hub import Hub
 from taskcopilot.core import Core
+from taskcopilot.store import task_rows
 from taskcopilot.store.transaction import ReadTx
+from taskcopilot.tools.task_view import encoded
 from taskcopilot.tools.views.streams import all_streams
-from taskcopilot.tools.views.tasks import list_tasks
 from taskcopilot.topics import Selector
 
 __all__ = ["StoredPast"]
@@ -58,8 +59,8 @@ def _snapshot(selectors: Sequence[Selector], tx: ReadTx) -> tuple[int, bytes]:
         return any(selector.pattern.matches(topic) for selector in selectors)
 
     streams = (stream for stream in all_streams(tx) if wanted(f"stream:{stream.stream_id}"))
-    tasks = (task for task in list_tasks(tx).tasks if wanted(f"task:{task.id}"))
-    state = b'{"streams":[%b],"tasks":[%b]}' % (_joined(streams), _joined(tasks))
+    tasks = [row for row in task_rows.newest(tx, where={}) if wanted(f"task:{row['id']}")]
+    state = b'{"streams":[%b],"tasks":[%b]}' % (_joined(streams), b",".join(encoded(tasks)))
     return tx.value("SELECT head FROM log_state WHERE id = 1"), state
 
 

@@ -207,7 +207,7 @@ def test_it_answers_soon_and_ends_with_its_input(tmp_path: Path) -> None:
         began = time.monotonic()
         process.stdin.close()
         assert process.wait() == 0
-        assert time.monotonic() - began < 2  # one, when the machine is ours
+        assert time.monotonic() - began < 20  # one, when the machine is ours
 
 
 def test_what_was_asked_before_the_end_is_answered(tmp_path: Path) -> None:

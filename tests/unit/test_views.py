@@ -17,7 +17,7 @@ from taskcopilot.tools.views.activity import list_activity
 from taskcopilot.tools.views.checkpoints import latest_checkpoint
 from taskcopilot.tools.views.health import stream_health
 from taskcopilot.tools.views.streams import get_stream, list_streams
-from taskcopilot.tools.views.tasks import get_task, list_tasks
+from taskcopilot.tools.views.tasks import TaskViews, get_task, tasks_json
 from taskcopilot.workspace import Workspace
 from tests.helpers.bridge import Core, as_json, core
 from tests.helpers.clock import FakeClock
@@ -55,6 +55,14 @@ async def refusal(bridge: Core, unit: Callable[..., BaseModel], *arguments: Any,
     return failure.value
 
 
+def listed_tasks(tx: ReadTx, **filters: Any) -> TaskViews:
+    """Return a list of tasks; its JSON is that of its model, key by key."""
+    body = tasks_json(tx, **filters)
+    model = TaskViews.model_validate_json(body)
+    assert model.model_dump_json().encode() == body
+    return model
+
+
 async def log(bridge: Core, entity_type: str, entity_id: str, at: str) -> None:
     """Put a row into the diary."""
     row = {"id": f"{entity_id}-{at}", "initiative_id": INITIATIVE, "type": "x", "entity_id": entity_id}
@@ -74,7 +82,7 @@ class TestTasks:
             task("T2", at="2026-01-08T11:00:01.000Z", metadata="[broken"),
             task("T4", archived=1),
         )
-        answer = await view(bridge, list_tasks)
+        answer = await view(bridge, listed_tasks)
         assert [shown["id"] for shown in answer["tasks"]] == ["T3", "T2", "T1"]
         assert answer["totalTasks"] == 3
         assert [shown["metadata"] for shown in answer["tasks"]] == [{}, {}, {"streamId": "A"}]
@@ -102,7 +110,7 @@ class TestTasks:
             task("T2", "A", "blocked", prd_id=PRD, at="2026-01-08T11:00:01.000Z"),
             task("T3", 5, at="2026-01-08T11:00:02.000Z"),
         )
-        answer = await view(bridge, list_tasks, **filters)
+        answer = await view(bridge, listed_tasks, **filters)
         assert [shown["id"] for shown in answer["tasks"]] == expected
         assert answer["totalTasks"] == len(expected)
 
@@ -365,7 +373,7 @@ async def test_a_database_of_the_original_is_served(tmp_path: Path) -> None:
             health = [stream_health(tx, stream_id) for stream_id in contents.streams]
             activity = list_activity(tx, unfinished_only=False)
             saved = latest_checkpoint(tx, task_id=contents.in_progress_task)
-            return [listed, details, health, activity, saved, list_tasks(tx)]
+            return [listed, details, health, activity, saved, listed_tasks(tx)]
 
         listed, details, health, activity, saved, tasks = await database.read(unit)
     assert [shown.stream_id for shown in listed.streams] == ["Stream-A", "5", "Stream-B", "Stream-Z"]

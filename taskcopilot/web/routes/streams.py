@@ -11,6 +11,7 @@ from taskcopilot.tools.stream_info import StreamDetail
 from taskcopilot.tools.views.health import StreamHealth, stream_health
 from taskcopilot.tools.views.streams import StreamViews, get_stream, list_streams
 from taskcopilot.web.json import answer_view
+from taskcopilot.web.listing import answer_listing
 from taskcopilot.web.queries import is_true, single
 from taskcopilot.web.route import Parameter, Route
 
@@ -24,7 +25,7 @@ async def get_streams(request: web.Request) -> web.Response:
         initiative_id=single(request, "initiativeId"),
         include_archived=is_true(request, "includeArchived"),
     )
-    return await answer_view(request, view)
+    return await answer_listing(request, view)
 
 
 async def get_one_stream(request: web.Request) -> web.Response:
@@ -32,7 +33,7 @@ async def get_one_stream(request: web.Request) -> web.Response:
     view = partial(
         get_stream, stream_id=request.match_info["streamId"], include_archived=is_true(request, "includeArchived")
     )
-    return await answer_view(request, view)
+    return await answer_listing(request, view)
 
 
 async def get_stream_health(request: web.Request) -> web.Response:

@@ -7,8 +7,9 @@ from typing import Final
 
 from aiohttp import web
 
-from taskcopilot.tools.views.tasks import TaskResource, TaskViews, get_task, list_tasks
+from taskcopilot.tools.views.tasks import TaskResource, TaskViews, get_task, tasks_json
 from taskcopilot.web.json import answer_view
+from taskcopilot.web.listing import answer_listing
 from taskcopilot.web.queries import leading_number, single
 from taskcopilot.web.route import Parameter, Route
 
@@ -18,14 +19,14 @@ __all__ = ["ROUTES"]
 async def get_tasks(request: web.Request) -> web.Response:
     """Answer the tasks that fit all filters."""
     view = partial(
-        list_tasks,
+        tasks_json,
         status=single(request, "status"),
         stream_id=single(request, "streamId"),
         assigned_agent=single(request, "assignedAgent"),
         prd_id=single(request, "prdId"),
         limit=leading_number(request, "limit"),
     )
-    return await answer_view(request, view)
+    return await answer_listing(request, view)
 
 
 async def get_one_task(request: web.Request) -> web.Response:
