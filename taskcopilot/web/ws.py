@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from typing import Final
 
@@ -26,6 +26,12 @@ SOCKETS: Final = web.AppKey("sockets", dict[web.WebSocketResponse, TransportSink
 
 _CLOSE_TIMEOUT: Final = 1.5
 """Seconds for a peer to take part in the closing handshake; whoever has not by then is cut off."""
+
+_LAST_READ: Final = 1.0
+"""Seconds in which peers may still take what was written for them when the server ends."""
+
+_LOOK: Final = 0.01
+"""Seconds between two looks at who has taken everything."""
 
 
 def new_socket(max_message: int) -> web.WebSocketResponse:
@@ -119,10 +125,20 @@ async def _close_all(app: web.Application) -> None:
     """End all conversations at once, each in bounded time: one by one, a stuck peer held the exit for good."""
     app[ENDING].set()
     sockets = app[SOCKETS].copy()
+    until = asyncio.get_running_loop().time() + _LAST_READ
     await asyncio.gather(*(_close(socket, WSCloseCode.GOING_AWAY, b"the server is going away") for socket in sockets))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout_at(until):
+            await _taken(sockets.values())
     for sink in sockets.values():
         if sink.buffered():
             sink.abort()
+
+
+async def _taken(sinks: Collection[TransportSink]) -> None:
+    """Wait until the peers have taken what was written for them, the close frame at its end."""
+    while any(sink.buffered() for sink in sinks):  # noqa: ASYNC110 - a transport that is being closed tells nobody
+        await asyncio.sleep(_LOOK)
 
 
 async def _close(socket: web.WebSocketResponse, code: int, reason: bytes) -> None:
