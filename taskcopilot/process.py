@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import resource
@@ -11,7 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 __all__ = ["GRACE", "configure_log", "run_until_signal"]
 
@@ -24,6 +25,11 @@ _DESCRIPTORS: Final = 65_536
 """Files and sockets that a bridge may have open, where the system lets it: shells start with 1,024 and less."""
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+_REPEAT: Final = 10.0
+"""Seconds between two lines about connections that cannot be accepted; asyncio writes thousands in a second."""
 
 Work = Callable[[asyncio.Event], Awaitable[None]]
 """What a process does until the event is set, cleaning up after itself."""
@@ -60,9 +66,27 @@ async def _guard(work: Work) -> None:
         watchdog.daemon = True
         watchdog.start()
 
+    loop.set_exception_handler(_Complaints())
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop, number)
     await work(stopping)
+
+
+class _Complaints:
+    """Logs what the event loop complains of; of connections that cannot be accepted only now and then."""
+
+    def __init__(self) -> None:
+        self._due = 0.0
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if "_start_serving" in context["message"]:
+            return  # asyncio tries again to accept, and the socket was closed meanwhile
+        if not (isinstance(error, OSError) and error.errno in _EXHAUSTED):
+            loop.default_exception_handler(context)
+        elif loop.time() >= self._due:
+            self._due = loop.time() + _REPEAT
+            _log.error("no more connections can be accepted for now, those that are open go on: %s", error.strerror)
 
 
 def _end(number: int) -> None:

@@ -59,6 +59,7 @@ class Connection:
         )
         connection = cls(inner)
         try:
+            await connection.run(_configure)
             await connection.run(configure, *arguments)
         except BaseException:
             await inner.close()
@@ -83,13 +84,16 @@ def wait_for_lock(connection: sqlite3.Connection, seconds: float) -> None:
     connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
 
-def _configure_reader(connection: sqlite3.Connection) -> None:
+def _configure(connection: sqlite3.Connection) -> None:
     connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA temp_store = MEMORY")  # a call must not fail for want of a descriptor, or of /var/tmp
+
+
+def _configure_reader(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA query_only = ON")
 
 
 def _configure_writer(connection: sqlite3.Connection, lock: WriteLock, synchronous: str) -> None:
-    connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA wal_autocheckpoint = 0")

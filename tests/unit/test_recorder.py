@@ -205,14 +205,14 @@ async def test_a_checkpoint_waits_for_writers_of_other_processes(tmp_path: Path)
 
 
 async def test_the_database_is_durable_and_private(tmp_path: Path) -> None:
-    """WAL, synchronous=FULL, foreign keys, no automatic checkpoints; files for their owner only."""
+    """WAL, synchronous=FULL, foreign keys, no automatic checkpoints, no temporary files; files for their owner only."""
     async with core(tmp_path / "new" / "deep") as bridge:
 
         def pragmas(tx: Tx) -> list[object]:
-            names = ("journal_mode", "synchronous", "foreign_keys", "wal_autocheckpoint")
+            names = ("journal_mode", "synchronous", "foreign_keys", "wal_autocheckpoint", "temp_store")
             return [tx.value(f"PRAGMA {name}") for name in names]
 
-        assert await bridge.recorder.record(pragmas) == ["wal", 2, 1, 0]
+        assert await bridge.recorder.record(pragmas) == ["wal", 2, 1, 0, 2]
         files = list((tmp_path / "new" / "deep").iterdir())
         assert len(files) >= 3
         assert {oct(file.stat().st_mode & 0o777) for file in files} == {"0o600"}
