@@ -9,6 +9,9 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
 from taskcopilot.config import Settings
 from taskcopilot.core import Core
 from taskcopilot.store import event_log
@@ -31,6 +34,8 @@ class BridgeThread:
         self._writing = contextlib.AsyncExitStack()
         self._serving = contextlib.AsyncExitStack()
         self.url = ""
+        self.upgrades = True
+        """Whether `/ws` works; like a proxy that lets only HTTP through when it does not."""
         self.run(self._open_writer())
         self.start()
 
@@ -72,6 +77,11 @@ class BridgeThread:
 
         self.run(cut())
 
+    @property
+    def file(self) -> Path:
+        """The database."""
+        return Path(self._flags["db"])
+
     def prune_to(self, keep: int) -> None:
         """Let retention remove all but the newest events."""
 
@@ -97,8 +107,15 @@ class BridgeThread:
     async def _start(self) -> None:
         self.core = await self._serving.enter_async_context(Core.open(self._settings()))
         self._app = make_app(self.core)
+        self._app.middlewares.append(self._proxy)
         server = await self._serving.enter_async_context(serving(self.core, self._app))
         self._flags["port"], self.url = server.port, server.url
+
+    @web.middleware
+    async def _proxy(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path == "/ws" and not self.upgrades:
+            raise web.HTTPServiceUnavailable
+        return await handler(request)
 
     def _settings(self) -> Settings:
         return Settings.load(self._flags, {})

@@ -1,13 +1,14 @@
 """The delivery promise, end to end: the real client on the real server, whatever happens to either.
 
-Agents of two processes write; listeners subscribe, unsubscribe, are cut off, change between WebSocket and polling, live
-on in a new process with their cursor; the bridge restarts and retention prunes. The model is the stored log and the
-pattern predicate; the invariant is that every listener has got exactly what matches, in order, once, and has
-been told of what it could not get.
+Agents of two processes write, and a third is killed in the middle of its work; listeners subscribe, unsubscribe, are
+slow, are cut off, lose the WebSocket to a proxy and get it back, live on in a new client with their cursor; the bridge
+restarts and retention prunes. The model is the stored log and the pattern predicate; the invariant is that every
+listener has got exactly what matches, in order, once, and has been told of what it could not get.
 """
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import threading
 import time
@@ -16,17 +17,23 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule
 
 from task_copilot_client import TaskCopilotClient
+from taskcopilot.errors import ClaimedError, ConflictError
 from taskcopilot.topics import Pattern
 from tests.helpers.bridge_thread import BridgeThread
+from tests.helpers.doomed import die_writing
 from tests.helpers.waiting import DEADLINE
 
 PATTERNS = ["*", "task:*", "stream:*", "stream:A", "*:A", "agent:*", "checkpoint:*"]
 WHO = st.integers(0, 1)
+PHASES = [Phase.explicit, Phase.generate]
+"""No shrinking: real servers take too long for it, and the steps that failed are printed."""
+
 Record = tuple[str, str, str]
 
 
@@ -52,6 +59,8 @@ class Listener:
         self.patterns: dict[str, int] = {}
         self.expected: list[Record] = []
         self.checked = 0
+        self.gate = threading.Event()
+        self.gate.set()
         self._changed = threading.Condition()
         self.client = self._connect(use_websocket=True)
 
@@ -64,6 +73,7 @@ class Listener:
         return client
 
     def on_event(self, topic: str, event_type: str, data: Any) -> None:
+        assert self.gate.wait(DEADLINE)
         with self._changed:
             self.got.append(record(topic, event_type, data))
             self._changed.notify_all()
@@ -94,6 +104,7 @@ class Promise(RuleBasedStateMachine):
         )
         self.listeners: list[Listener] = []
         self.log: list[Any] = []
+        self.killed = 0
 
     @initialize()
     def listen(self) -> None:
@@ -118,6 +129,35 @@ class Promise(RuleBasedStateMachine):
     def checkpoint(self, task: str) -> None:
         """An agent saves where it is."""
         self.bridge.call("checkpoint_create", taskId=task)
+
+    @rule(task=tasks, elsewhere=st.booleans(), agent=st.sampled_from(["me", "you"]))
+    def claim(self, task: str, elsewhere: bool, agent: str) -> None:
+        """An agent takes a task; another may hold it, and it may be finished."""
+        call = self.bridge.call_elsewhere if elsewhere else self.bridge.call
+        with contextlib.suppress(ConflictError, ClaimedError):
+            call("task_claim", id=task, agent=agent)
+
+    @precondition(lambda self: self.killed < 2)
+    @rule(committed=st.booleans())
+    def kill_a_writer(self, committed: bool) -> None:
+        """A process dies with kill -9: what it had committed is everybody's, what it had not is nobody's."""
+        self.killed += 1
+        before = len(self.read())
+        die_writing(self.bridge.file.parent, self.bridge.file, committed=committed)
+        fresh = self.read()[before:]
+        assert [event.type for event in fresh] == (["task.created", "stream.progress"] if committed else [])
+
+    @rule(who=WHO)
+    def slow_down(self, who: int) -> None:
+        """A listener's callback takes its time: until somebody needs what it has."""
+        self.listeners[who].gate.clear()
+
+    @rule(upgrades=st.booleans())
+    def block_or_unblock_upgrades(self, upgrades: bool) -> None:
+        """A proxy lets only HTTP through, or is mended: the clients change between the two by themselves."""
+        self.bridge.upgrades = upgrades
+        if not upgrades:
+            self.bridge.cut_all()
 
     @rule(who=WHO, pattern=st.sampled_from(PATTERNS))
     def subscribe(self, who: int, pattern: str) -> None:
@@ -172,6 +212,7 @@ class Promise(RuleBasedStateMachine):
 
     def settle(self, listener: Listener) -> None:
         """Wait until the listener has everything, and check that it has nothing else."""
+        listener.gate.set()
         fresh = self.read()[listener.checked :]
         listener.checked = len(self.log)
         listener.expected += [
@@ -198,15 +239,21 @@ class Promise(RuleBasedStateMachine):
                 self.settle(listener)
         finally:
             for listener in self.listeners:
+                listener.gate.set()
                 listener.client.disconnect()
             self.bridge.close()
             self.directory.cleanup()
 
 
-Promise.TestCase.settings = settings(
-    max_examples=8, stateful_step_count=14, deadline=None, phases=[Phase.explicit, Phase.generate]
-)
-
-
 class TestPromise(Promise.TestCase):
-    """Run the machine."""
+    """Run the machine for some seconds."""
+
+    settings = settings(max_examples=8, stateful_step_count=14, deadline=None, phases=PHASES)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3_600)
+class TestPromiseAtLength(Promise.TestCase):
+    """Run the machine for long."""
+
+    settings = settings(max_examples=200, stateful_step_count=30, deadline=None, phases=PHASES)
