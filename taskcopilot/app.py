@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +31,8 @@ class Ready:
     workspace: str
     database: str
     epoch: str
+    services: Mapping[str, str]
+    """Addresses of the services that have a port of their own."""
 
 
 def run_bridge(settings: Settings, announce: Callable[[Ready], None]) -> None:
@@ -40,15 +42,15 @@ def run_bridge(settings: Settings, announce: Callable[[Ready], None]) -> None:
     """
     from taskcopilot.web.app import make_app  # noqa: PLC0415 - a tenth of a second that other commands save
     from taskcopilot.web.server import serving  # noqa: PLC0415
+    from taskcopilot.web.services.ports import service_ports  # noqa: PLC0415
 
     async def work(stopping: asyncio.Event) -> None:
-        async with (
-            Core.open(settings, check=True) as core,
-            serving(core, make_app(core)) as server,
-            upkeep(core),
-        ):
-            announce(Ready(server.url, core.workspace.id, str(core.database.path), core.recorder.epoch))
-            await stopping.wait()
+        async with Core.open(settings, check=True) as core:
+            app = make_app(core)
+            async with serving(core, app) as server, service_ports(core, app) as services, upkeep(core):
+                path = str(core.database.path)
+                announce(Ready(server.url, core.workspace.id, path, core.recorder.epoch, services))
+                await stopping.wait()
 
     run_until_signal(work)
 

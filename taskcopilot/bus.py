@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from blinker import Namespace
+from blinker import Namespace, Signal
 
 from taskcopilot.events import Event
 
@@ -25,34 +25,47 @@ Receiver = Callable[[Sequence[Event]], None]
 class Subscription:
     """A receiver's place on the bus; `close` ends it."""
 
-    def __init__(self, bus: Bus, handler: Callable[..., None]) -> None:
-        self._bus = bus
+    def __init__(self, signal: Signal, handler: Callable[..., None]) -> None:
+        self._signal = signal
         self._handler = handler
 
     def close(self) -> None:
         """Stop receiving; idempotent."""
-        self._bus.signal.disconnect(self._handler)
+        self._signal.disconnect(self._handler)
 
 
 class Bus:
     """Publishes batches of committed events to its receivers. Used from the event loop only."""
 
     def __init__(self) -> None:
-        self.signal = Namespace().signal("committed", doc="Events that were committed, in seq order.")
+        signals = Namespace()
+        self.signal = signals.signal("committed", doc="Events that were committed, in seq order.")
+        self.passing = signals.signal("passing", doc="Events that nobody keeps.")
 
     def subscribe(self, receiver: Receiver) -> Subscription:
         """Call `receiver` with every batch from now on; one that raises is logged and stays subscribed."""
+        return self._connect(self.signal, receiver)
 
+    def subscribe_passing(self, receiver: Receiver) -> Subscription:
+        """Call `receiver` with the passing events from now on; as `subscribe`."""
+        return self._connect(self.passing, receiver)
+
+    def _connect(self, signal: Signal, receiver: Receiver) -> Subscription:
         def guarded(_sender: Bus, *, events: Sequence[Event]) -> None:
             try:
                 receiver(events)
             except Exception:  # noqa: BLE001
                 _log.exception("a bus receiver failed on events %d to %d", events[0].seq, events[-1].seq)
 
-        self.signal.connect(guarded, sender=self, weak=False)
-        return Subscription(self, guarded)
+        signal.connect(guarded, sender=self, weak=False)
+        return Subscription(signal, guarded)
 
     def publish(self, events: Sequence[Event]) -> None:
         """Hand the events to every receiver before returning. For the recorder only: committed events, in order."""
         if events:
             self.signal.send(self, events=events)
+
+    def pass_on(self, events: Sequence[Event]) -> None:
+        """Hand events that were not and will not be committed to who listens for them in this process, now."""
+        if events:
+            self.passing.send(self, events=events)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from taskcopilot.errors import InvalidArgumentError
 from taskcopilot.workspace import Workspace
 
-__all__ = ["TABLE", "Setting", "Settings"]
+__all__ = ["TABLE", "Address", "Setting", "Settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,14 @@ class Setting:
         return "TASKCOPILOT_" + self.name.upper()
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a service is to listen; None for what the other settings say."""
+
+    host: str | None
+    port: int | None
+
+
 def _port(text: str) -> int:
     port = int(text)
     if not 0 <= port <= 65535:  # noqa: PLR2004 - the range of TCP ports
@@ -60,6 +68,18 @@ def _seconds(text: str) -> float:
 
 def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _addresses(text: str) -> dict[str, Address]:
+    return dict(map(_address, _list(text)))
+
+
+def _address(text: str) -> tuple[str, Address]:
+    name, equals, where = text.partition("=")
+    host, _, port = where.rpartition(":")
+    if not equals or not name:
+        raise ValueError("expected name=port or name=host:port")
+    return name, Address(host or None, _port(port))
 
 
 TABLE: Final = (
@@ -98,6 +118,25 @@ TABLE: Final = (
     Setting("retention_events", _count, 100_000, "events that the log keeps"),
     Setting("retention_days", _seconds, 7.0, "days that the log keeps an event"),
     Setting("sweep_interval", _seconds, 30.0, "seconds between two looks for expired checkpoints"),
+    Setting("services", _list, (), "services that get a port of their own: `all`, or a comma list of their names"),
+    Setting("services_host", str, "127.0.0.1", "address that the services listen on"),
+    Setting(
+        "service_addresses",
+        _addresses,
+        {},
+        "addresses of single services, as a comma list of `name=port` or `name=host:port`; port 0 picks a free one",
+    ),
+    Setting(
+        "services_busy",
+        str.lower,
+        "skip",
+        "when the port of a service is taken: skip that service, or refuse to start",
+        (),
+        ("skip", "refuse"),
+    ),
+    Setting(
+        "services_secret", str, None, "secret of the tokens (JWT, HS256) that clients of the services have to show"
+    ),
 )
 """Every setting there is, in the order of the help."""
 
@@ -125,6 +164,11 @@ class Settings:
     retention_events: int
     retention_days: float
     sweep_interval: float
+    services: tuple[str, ...]
+    services_host: str
+    service_addresses: Mapping[str, Address]
+    services_busy: str
+    services_secret: str | None
 
     @classmethod
     def load(cls, flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Settings:

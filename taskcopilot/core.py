@@ -13,6 +13,7 @@ from taskcopilot.clock import Clock, SystemClock
 from taskcopilot.config import Settings
 from taskcopilot.follower import Follower
 from taskcopilot.recorder import Recorder
+from taskcopilot.services.publishing import Publisher
 from taskcopilot.store.database import Database
 from taskcopilot.tools.dispatch import Toolbox
 from taskcopilot.tools.table import REGISTRY
@@ -32,6 +33,7 @@ class Core:
     bus: Bus
     recorder: Recorder
     toolbox: Toolbox
+    publisher: Publisher
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -61,7 +63,9 @@ class Core:
             if follow:
                 follower = Follower(recorder, database.wal_path, clock)
                 await stack.enter_async_context(background(follower.run(), "follower"))
-            yield cls(settings, workspace, clock, database, bus, recorder, Toolbox(REGISTRY, database, recorder))
+            toolbox = Toolbox(REGISTRY, database, recorder)
+            publisher = Publisher(recorder, bus, clock)
+            yield cls(settings, workspace, clock, database, bus, recorder, toolbox, publisher)
 
 
 @contextlib.asynccontextmanager

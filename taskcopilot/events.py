@@ -42,13 +42,18 @@ TaskStatus = Literal["pending", "in_progress", "blocked", "completed", "cancelle
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One committed fact. `data` is the payload as UTF-8 JSON, encoded once and spliced wherever it goes."""
+    """One committed fact. `data` is the payload as UTF-8 JSON, encoded once and spliced wherever it goes.
+
+    `rooms` are the rooms of a service that it also goes to, each as `service/room`, the most specific first. An event
+    with the number 0 is passing: it is delivered to who is in its rooms now, and never was in the log.
+    """
 
     seq: int
     at: str
     topic: str
     type: str
     data: bytes
+    rooms: tuple[str, ...] = ()
 
 
 class Payload(WireModel):

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
-__all__ = ["Omittable", "WireModel", "whole"]
+from taskcopilot.errors import InvalidArgumentError
+
+__all__ = ["Identifier", "Omittable", "WireModel", "refusal", "whole"]
 
 T = TypeVar("T")
+
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""An id. Free of control characters, because ids become topics."""
+
+_UNKNOWN: Final = "extra_forbidden"
 
 
 def _is_none(value: object) -> bool:
@@ -37,3 +45,18 @@ class WireModel(BaseModel):
 def whole(number: float) -> int | float:
     """Return an int where the number is whole: JSON made by JavaScript prints 50, not 50.0."""
     return int(number) if number == int(number) else number
+
+
+def refusal(error: ValidationError) -> InvalidArgumentError:
+    """Return the error that names the first field at fault and lists the others."""
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    return InvalidArgumentError("; ".join(map(_describe, problems)), field=_path(problems[0]["loc"]))
+
+
+def _describe(problem: Any) -> str:
+    reason = "unknown field" if problem["type"] == _UNKNOWN else problem["msg"]
+    return f"{_path(problem['loc'])}: {reason}"
+
+
+def _path(location: Sequence[int | str]) -> str:
+    return ".".join(map(str, location))

@@ -49,6 +49,7 @@ class _Waiting:
     done: asyncio.Future[Any]
     result: Any = None
     error: BaseException | None = None
+    passed: Sequence[Event] = ()
 
 
 class Recorder:
@@ -117,6 +118,7 @@ class Recorder:
             return
         try:
             await self._publish_own(events)
+            self._bus.pass_on([event for waiting in group for event in waiting.passed])
         finally:
             _tell(group)
 
@@ -182,6 +184,7 @@ def _run(connection: sqlite3.Connection, surroundings: Surroundings, waiting: _W
     try:
         waiting.result = waiting.unit(tx)
         events = event_log.append(connection, tx.at, tx.emitted)
+        waiting.passed = [Event(0, tx.at, *event) for event in tx.passed]
     except Exception as error:
         if not connection.in_transaction:
             raise  # SQLite gave up the whole transaction (disk full, I/O error): so does the group

@@ -6,20 +6,37 @@ backtracks for seconds on a few hundred characters.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from taskcopilot.errors import InvalidArgumentError, InvalidPatternError
 
-__all__ = ["ENTITIES", "MAX_PATTERN_LENGTH", "MAX_STARS", "Pattern", "Selector", "glob_match", "topic"]
+__all__ = [
+    "ENTITIES",
+    "MAX_PATTERN_LENGTH",
+    "MAX_STARS",
+    "Pattern",
+    "Room",
+    "Selector",
+    "declare_entities",
+    "glob_match",
+    "topic",
+]
 
-ENTITIES: Final = frozenset({"stream", "task", "checkpoint", "agent"})
+ENTITIES: Final = {"stream", "task", "checkpoint", "agent"}
+"""What topics may be about. The services add theirs when they are declared, before anything is parsed."""
 
 MAX_PATTERN_LENGTH: Final = 128
 """Longer than any id that the tools make; bounds the work of one match together with MAX_STARS."""
 
 MAX_STARS: Final = 8
 """A pattern with more stars than this is a typing error or an attack."""
+
+
+def declare_entities(names: Iterable[str]) -> None:
+    """Let topics be about these, too; to be called while modules are imported."""
+    ENTITIES.update(names)
 
 
 def topic(entity: str, identifier: str) -> str:
@@ -87,6 +104,22 @@ class Pattern:
         """Tell whether the topic matches this pattern."""
         return self.text == "*" or glob_match(self.text, topic)
 
+    def covers(self, topic: str, rooms: Sequence[str] = ()) -> bool:  # noqa: ARG002 - rooms are for Room
+        """Tell whether an event on this topic, that also goes to these rooms, is meant."""
+        return self.matches(topic)
+
+
+@dataclass(frozen=True, slots=True)
+class Room(Pattern):
+    """A room of a service, as `service/room`: what goes there is said by the event, and never by its topic.
+
+    Not a pattern of the grammar: `*` and `?` in it stand for themselves. Never equal to a Pattern of the same text.
+    """
+
+    def covers(self, topic: str, rooms: Sequence[str] = ()) -> bool:  # noqa: ARG002 - the topic is for patterns
+        """See Pattern.covers."""
+        return self.text in rooms
+
 
 @dataclass(frozen=True, slots=True)
 class Selector:
@@ -104,9 +137,9 @@ class Selector:
         """Tell whether events of this type are wanted."""
         return self.types is None or any(glob_match(glob, event_type) for glob in self.types)
 
-    def matches(self, topic: str, event_type: str) -> bool:
+    def matches(self, topic: str, event_type: str, rooms: Sequence[str] = ()) -> bool:
         """Tell whether an event is wanted."""
-        return self.pattern.matches(topic) and self.wants_type(event_type)
+        return self.pattern.covers(topic, rooms) and self.wants_type(event_type)
 
 
 def _problem(text: str) -> str | None:

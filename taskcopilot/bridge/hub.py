@@ -35,6 +35,9 @@ _log: Final = logging.getLogger(__name__)
 WINDOW: Final = 2_048
 """Events kept in memory for who falls behind a little: about a megabyte, some seconds of a busy bridge."""
 
+PASSING_BYTES: Final = 65_536
+"""Who has so much waiting does not get passing events: by the time it reads them they are old."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -123,9 +126,10 @@ class Hub:
         self._place(member, reached)
         return position
 
-    def drop(self, member: Member, patterns: Iterable[Pattern]) -> None:
-        """Let the member have the patterns no longer."""
+    def drop(self, member: Member, patterns: Iterable[Pattern], wire: Wire | None = None) -> None:
+        """Let the member have the patterns no longer; `wire` as for `hold`."""
         self.flush()
+        member.wire = wire or member.wire
         reached = self.head if member.state is MemberState.LIVE else member.position
         member.holdings.drop(patterns)
         self._place(member, reached)
@@ -140,13 +144,27 @@ class Hub:
         for event in events:
             entry = Encoded(event)
             self._window.append(entry)
-            for group in self._index.match(event.topic, event.type):
+            for group in self._index.match(event.topic, event.type, event.rooms):
                 self._queue(group, entry)
         self.head = events[-1].seq
         if not self._in_turn:
             self._in_turn = True
             self._write_dirty()
             asyncio.get_running_loop().call_soon(self._end_turn)
+
+    def pass_on(self, events: Sequence[Event]) -> None:
+        """Write passing events to the live members in their rooms, after all that was received before.
+
+        Nothing of them is kept: who is catching up, or has much waiting, does not get them.
+        """
+        self.flush()
+        for event in events:
+            entry = Encoded(event)
+            for group in self._index.match_rooms(event.rooms):
+                data = group.wire.join([entry])
+                for member in tuple(group.members):
+                    if member.sink.buffered() < PASSING_BYTES:
+                        member.sink.write(data)
 
     def flush(self) -> None:
         """Write what is pending, also what may still wait for others."""

@@ -41,7 +41,8 @@ class Holdings:
     def wants(self, event: Event) -> bool:
         """Tell whether the client is to get this event."""
         return any(
-            after < event.seq and selector.matches(event.topic, event.type) for selector, after in self._after.items()
+            after < event.seq and selector.matches(event.topic, event.type, event.rooms)
+            for selector, after in self._after.items()
         )
 
     def hold(self, selectors: Iterable[Selector], after: int) -> None:
@@ -76,6 +77,9 @@ class Replay:
         """Tell whether this event belongs to the replay, for a client that holds `holdings` by now."""
         return (
             event.seq <= self.until
-            and any(selector in holdings and selector.matches(event.topic, event.type) for selector in self.selectors)
+            and any(
+                selector in holdings and selector.matches(event.topic, event.type, event.rooms)
+                for selector in self.selectors
+            )
             and not self.already.wants(event)
         )

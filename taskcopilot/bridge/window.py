@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 from taskcopilot.bridge.frames import text_frame
@@ -16,12 +16,13 @@ __all__ = ["Encoded", "Window"]
 class Encoded:
     """An event and its bytes, made when first asked for and shared by everybody."""
 
-    __slots__ = ("_envelope", "_frame", "event")
+    __slots__ = ("_envelope", "_frame", "_others", "event")
 
     def __init__(self, event: Event) -> None:
         self.event = event
         self._envelope: bytes | None = None
         self._frame: bytes | None = None
+        self._others: dict[object, bytes] | None = None
 
     @property
     def envelope(self) -> bytes:
@@ -36,6 +37,14 @@ class Encoded:
         if self._frame is None:
             self._frame = text_frame(self.envelope)
         return self._frame
+
+    def encoded(self, key: object, encode: Callable[[], bytes]) -> bytes:
+        """Return the event's bytes for another wire, made once per key."""
+        if self._others is None:
+            self._others = {}
+        if key not in self._others:
+            self._others[key] = encode()
+        return self._others[key]
 
 
 class Window:

@@ -32,7 +32,7 @@ def setting_options(command: Any) -> Any:
 
 
 def _setting_option(setting: Setting) -> Decorator:
-    default = "" if setting.default in (None, ()) else f" [default: {_shown(setting.default)}]"
+    default = "" if setting.default in (None, (), {}) else f" [default: {_shown(setting.default)}]"
     return click.option(
         setting.flag,
         setting.name,

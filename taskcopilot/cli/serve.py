@@ -37,7 +37,8 @@ def _serve(ctx: click.Context, /, as_json: bool | None, **flags: str | None) -> 
 
 def _announce_json(ready: Ready) -> None:
     facts = {"url": ready.url, "pid": os.getpid(), "workspace": ready.workspace, "database": ready.database}
-    click.echo(orjson.dumps({**facts, "epoch": ready.epoch}))
+    services = {"services": dict(ready.services)} if ready.services else {}
+    click.echo(orjson.dumps({**facts, "epoch": ready.epoch, **services}))
 
 
 def _announce(ready: Ready) -> None:
@@ -47,7 +48,9 @@ def _announce(ready: Ready) -> None:
         ("workspace", ready.workspace),
         ("database", ready.database),
         ("sqlite", sqlite3.sqlite_version),
+        *ready.services.items(),
         ("stop", f"Ctrl-C, or kill {os.getpid()}"),
     )
-    lines = [f"  {name:<10} {fact}" for name, fact in facts]
+    width = max(10, *(len(name) for name, _ in facts))
+    lines = [f"  {name:<{width}} {fact}" for name, fact in facts]
     click.echo("\n".join([click.style(f"Task Copilot Bridge {__version__}", bold=True), *lines]), err=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from taskcopilot.clock import Clock, iso
 from taskcopilot.events import Payload
@@ -14,8 +14,14 @@ from taskcopilot.workspace import Workspace
 
 __all__ = ["Emitted", "ReadTx", "Surroundings", "Tx"]
 
-Emitted = tuple[str, str, bytes]
-"""(topic, type, payload as JSON): an event that has no number yet."""
+
+class Emitted(NamedTuple):
+    """An event that has no number yet."""
+
+    topic: str
+    type: str
+    data: bytes
+    rooms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ class Tx(ReadTx):
         super().__init__(connection, surroundings)
         self.derived = Derived()  # of its own: what is not committed yet must not be remembered
         self.emitted: list[Emitted] = []
+        self.passed: list[Emitted] = []
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run a statement and return the number of rows that it changed."""
@@ -84,4 +91,12 @@ class Tx(ReadTx):
 
     def emit(self, payload: Payload) -> None:
         """Declare an event. It gets its number when the unit commits, and is delivered only then."""
-        self.emitted.append((payload.topic(), payload.type, payload.encode()))
+        self.announce(Emitted(payload.topic(), payload.type, payload.encode()))
+
+    def announce(self, event: Emitted) -> None:
+        """Declare an event that is no Payload; as `emit`."""
+        self.emitted.append(event)
+
+    def pass_on(self, event: Emitted) -> None:
+        """Declare a passing event: delivered when the unit has committed, and never in the log."""
+        self.passed.append(event)

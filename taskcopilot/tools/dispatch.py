@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
 
 from taskcopilot.errors import IdempotencyConflictError, InvalidArgumentError
+from taskcopilot.json_values import refuse_unstorable
+from taskcopilot.model import refusal
 from taskcopilot.recorder import Recorder
 from taskcopilot.store import idempotency
 from taskcopilot.store.database import Database
 from taskcopilot.store.transaction import Tx
 from taskcopilot.tools.fields import WriteInput
-from taskcopilot.tools.json_values import refuse_unstorable
 from taskcopilot.tools.registry import Registry, Tool
 
 __all__ = ["Toolbox", "parse"]
-
-_UNKNOWN: Final = "extra_forbidden"
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -55,17 +54,7 @@ def parse(model: type[Model], arguments: Mapping[str, Any]) -> Model:
     try:
         return model.model_validate(arguments)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False, include_context=False)
-        raise InvalidArgumentError("; ".join(map(_describe, problems)), field=_path(problems[0]["loc"])) from None
-
-
-def _describe(problem: Any) -> str:
-    reason = "unknown field" if problem["type"] == _UNKNOWN else problem["msg"]
-    return f"{_path(problem['loc'])}: {reason}"
-
-
-def _path(location: Sequence[int | str]) -> str:
-    return ".".join(map(str, location))
+        raise refusal(error) from None
 
 
 def _read(tool: Tool, call: BaseModel, tx: Any) -> BaseModel:

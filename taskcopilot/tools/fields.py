@@ -7,7 +7,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import ConfigDict, Field, RootModel, StringConstraints
 
 from taskcopilot.events import TaskStatus
-from taskcopilot.model import Omittable, WireModel
+from taskcopilot.model import Identifier, Omittable, WireModel
 
 __all__ = [
     "CheckpointTrigger",
@@ -25,9 +25,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-"""An id. Free of control characters, because ids become topics."""
 
 Title = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 """A line for people."""

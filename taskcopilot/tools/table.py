@@ -14,6 +14,7 @@ from taskcopilot.tools import (
     initiative_wipe,
     initiatives,
     prds,
+    services,
     stream_archive,
     stream_conflicts,
     streams,
@@ -43,6 +44,7 @@ _MODULES: Final = (
     stream_conflicts,
     stream_archive,
     summary,
+    services,
 )
 
 REGISTRY: Final = Registry(tool for module in _MODULES for tool in module.TOOLS)

@@ -13,6 +13,7 @@ from taskcopilot.web.listing import REMEMBERED
 from taskcopilot.web.problems import problems
 from taskcopilot.web.routes.description import TABLE
 from taskcopilot.web.routes.table import ROUTES
+from taskcopilot.web.services import ports
 
 __all__ = ["make_app"]
 
@@ -34,4 +35,5 @@ def make_app(core: Core) -> web.Application:
             for method in route.methods:
                 resource.add_route(method, route.handler)
     ws.add_routes(app)
+    ports.add_routes(app)
     return app

@@ -9,10 +9,12 @@ from aiohttp import web
 
 from taskcopilot.bridge.hub import Hub
 from taskcopilot.core import Core
+from taskcopilot.rooms.desk import Desk
 from taskcopilot.store.derived import Derived
 from taskcopilot.web.past import StoredPast
+from taskcopilot.web.sink import TransportSink
 
-__all__ = ["CORE", "ENDING", "HUB", "LISTINGS", "PAST"]
+__all__ = ["CORE", "DESKS", "ENDING", "HUB", "LISTINGS", "PAST", "SOCKETS"]
 
 CORE: Final = web.AppKey("core", Core)
 
@@ -25,3 +27,9 @@ LISTINGS: Final = web.AppKey("listings", Derived)
 
 ENDING: Final = web.AppKey("ending", asyncio.Event)
 """Set when the server is about to stop: whoever answers without an end ends then."""
+
+SOCKETS: Final = web.AppKey("sockets", dict[web.WebSocketResponse, TransportSink])
+"""Every conversation that is open, of all ports."""
+
+DESKS: Final = web.AppKey("desks", dict[str, Desk])
+"""The services, by name."""

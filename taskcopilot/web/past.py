@@ -40,7 +40,7 @@ class StoredPast:
         while scanned < MAX_SCAN and (page := await self._core.database.read_log_before(seq)):
             for event in page:
                 seq = event.seq
-                if any(selector.matches(event.topic, event.type) for selector in selectors):
+                if any(selector.matches(event.topic, event.type, event.rooms) for selector in selectors):
                     count -= 1
                     if not count:
                         return seq - 1

@@ -17,7 +17,7 @@ from taskcopilot.errors import InvalidArgumentError
 from taskcopilot.web.address import base_url
 from taskcopilot.web.neighbour import port_taken
 
-__all__ = ["Server", "serving"]
+__all__ = ["Server", "listening", "serving"]
 
 _KEEPALIVE: Final = 10.0
 """Seconds a connection may be idle, or take to send its first headers (aiohttp's default is an hour)."""
@@ -63,6 +63,13 @@ async def serving(core: Core, app: web.Application) -> AsyncIterator[Server]:
     Port 0 picks a free port. Raises PortTakenError that says by whom the port is held, and InvalidArgumentError when
     the address is none of this machine.
     """
+    async with listening(app, core.settings.host, core.settings.port) as server:
+        yield server
+
+
+@contextlib.asynccontextmanager
+async def listening(app: web.Application, host: str, port: int) -> AsyncIterator[Server]:
+    """Serve an application on an address; as `serving`."""
     runner = web.AppRunner(
         app,
         handle_signals=False,
@@ -76,7 +83,7 @@ async def serving(core: Core, app: web.Application) -> AsyncIterator[Server]:
     )
     try:
         await runner.setup()
-        yield await _listen(runner, core.settings.host, core.settings.port)
+        yield await _listen(runner, host, port)
     finally:
         await runner.cleanup()
 

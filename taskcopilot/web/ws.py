@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -14,15 +14,15 @@ from taskcopilot.bridge.connection import Connection
 from taskcopilot.bridge.hub import Hub, Limits
 from taskcopilot.bridge.protocol import CloseCode
 from taskcopilot.bridge.wire import WebSocketWire
+from taskcopilot.clock import Clock
 from taskcopilot.core import background
-from taskcopilot.web.keys import CORE, ENDING, HUB, PAST
+from taskcopilot.web.keys import CORE, ENDING, HUB, PAST, SOCKETS
 from taskcopilot.web.past import StoredPast
 from taskcopilot.web.sink import TransportSink
 
-__all__ = ["SOCKETS", "add_routes", "new_socket"]
+__all__ = ["SOCKETS", "Kept", "add_routes", "close_all", "close_socket", "keep_alive", "new_socket"]
 
 _WIRE: Final = web.AppKey("wire", WebSocketWire)
-SOCKETS: Final = web.AppKey("sockets", dict[web.WebSocketResponse, TransportSink])
 
 _CLOSE_TIMEOUT: Final = 1.5
 """Seconds for a peer to take part in the closing handshake; whoever has not by then is cut off."""
@@ -46,7 +46,7 @@ def add_routes(app: web.Application) -> None:
     app[SOCKETS] = {}
     app[ENDING] = asyncio.Event()
     app.cleanup_ctx.append(_hub)
-    app.on_shutdown.append(_close_all)
+    app.on_shutdown.append(close_all)
     app.router.add_get("/ws", _serve, allow_head=False)
 
 
@@ -55,10 +55,11 @@ async def _hub(app: web.Application) -> AsyncIterator[None]:
     limits = Limits(core.settings.max_outstanding_events, core.settings.max_outstanding_bytes)
     stored = await core.database.log_state()
     hub = Hub(core.database, replace(stored, head=core.recorder.head), limits)
-    subscription = core.bus.subscribe(hub.receive)
+    subscriptions = (core.bus.subscribe(hub.receive), core.bus.subscribe_passing(hub.pass_on))
     app[HUB], app[PAST], app[_WIRE] = hub, StoredPast(core, hub), WebSocketWire(core.clock)
     yield
-    subscription.close()
+    for subscription in subscriptions:
+        subscription.close()
 
 
 async def _serve(request: web.Request) -> web.StreamResponse:
@@ -79,7 +80,8 @@ async def _serve(request: web.Request) -> web.StreamResponse:
     )
     request.app[SOCKETS][socket] = sink
     try:
-        async with background(_keep_alive(request, socket, connection, sink), "keepalive"):
+        interval = core.settings.ping_interval
+        async with background(keep_alive(core.clock, interval, socket, connection, sink), "keepalive"):
             await _pump(socket, connection)
     finally:
         del request.app[SOCKETS][socket]
@@ -108,25 +110,34 @@ async def _pump(socket: web.WebSocketResponse, connection: Connection) -> None:
                 pass
 
 
-async def _keep_alive(
-    request: web.Request, socket: web.WebSocketResponse, connection: Connection, sink: TransportSink
+class Kept(Protocol):
+    """A conversation that is kept alive."""
+
+    def tick(self) -> bool:
+        """An interval is over: send a ping, or return False when the peer counts as gone."""
+        ...
+
+
+async def keep_alive(
+    clock: Clock, interval: float, socket: web.WebSocketResponse, connection: Kept, sink: TransportSink
 ) -> None:
     """Ping at every interval, and cut off a peer from which nothing comes."""
-    core = request.app[CORE]
     while True:
-        await core.clock.sleep(core.settings.ping_interval)
+        await clock.sleep(interval)
         if not connection.tick():
-            await _close(socket, CloseCode.NOT_HEARD, b"nothing was heard of you")
+            await close_socket(socket, CloseCode.NOT_HEARD, b"nothing was heard of you")
             sink.abort()
             return
 
 
-async def _close_all(app: web.Application) -> None:
+async def close_all(app: web.Application) -> None:
     """End all conversations at once, each in bounded time: one by one, a stuck peer held the exit for good."""
     app[ENDING].set()
     sockets = app[SOCKETS].copy()
     until = asyncio.get_running_loop().time() + _LAST_READ
-    await asyncio.gather(*(_close(socket, WSCloseCode.GOING_AWAY, b"the server is going away") for socket in sockets))
+    await asyncio.gather(
+        *(close_socket(socket, WSCloseCode.GOING_AWAY, b"the server is going away") for socket in sockets)
+    )
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout_at(until):
             await _taken(sockets.values())
@@ -141,7 +152,8 @@ async def _taken(sinks: Collection[TransportSink]) -> None:
         await asyncio.sleep(_LOOK)
 
 
-async def _close(socket: web.WebSocketResponse, code: int, reason: bytes) -> None:
+async def close_socket(socket: web.WebSocketResponse, code: int, reason: bytes) -> None:
+    """Close in bounded time, whether the peer takes part or not."""
     with contextlib.suppress(TimeoutError, ConnectionError, RuntimeError):
         async with asyncio.timeout(_CLOSE_TIMEOUT):
             await socket.close(code=code, message=reason, drain=False)

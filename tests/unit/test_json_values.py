@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskcopilot.errors import InvalidArgumentError
-from taskcopilot.tools.json_values import refuse_unstorable
+from taskcopilot.json_values import refuse_unstorable
 from tests.helpers.bridge import core
 
 

@@ -12,6 +12,7 @@ from taskcopilot.web.routes import (
     description,
     events,
     health,
+    services,
     stream,
     streams,
     tasks,
@@ -20,6 +21,18 @@ from taskcopilot.web.routes import (
 
 __all__ = ["ROUTES"]
 
-_MODULES: Final = (health, streams, tasks, activity, checkpoints, events, stream, tools, description, dashboard)
+_MODULES: Final = (
+    health,
+    streams,
+    tasks,
+    activity,
+    checkpoints,
+    events,
+    stream,
+    tools,
+    services,
+    description,
+    dashboard,
+)
 
 ROUTES: Final[tuple[Route, ...]] = tuple(route for module in _MODULES for route in module.ROUTES)

@@ -1,0 +1,206 @@
+"""A client of a service between its session and the hub: every message in, every answer out, in order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from taskcopilot.bridge.cursor import Position
+from taskcopilot.bridge.frames import PING, text_frame
+from taskcopilot.bridge.member import Sink
+from taskcopilot.bridge.session import Keepalive
+from taskcopilot.clock import iso
+from taskcopilot.errors import BridgeError
+from taskcopilot.rooms.answers import encode_answer, encode_error, encode_notice
+from taskcopilot.rooms.desk import Desk
+from taskcopilot.rooms.protocol import Code, Message, Reply, RoomError
+from taskcopilot.rooms.relaying import Relaying
+from taskcopilot.rooms.session import RoomSession, refused
+from taskcopilot.rooms.wire import RoomWire
+from taskcopilot.services.state import State
+from taskcopilot.store.transaction import ReadTx
+from taskcopilot.topics import Room, Selector
+
+__all__ = ["Closing", "RoomConnection"]
+
+_log: Final = logging.getLogger(__name__)
+
+_POLICY: Final = 1008
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """How a connection is to be ended."""
+
+    code: int
+    reason: str
+
+
+_REASONS: Final = {
+    Code.AUTH_FAILED: "Authentication failed",
+    Code.AUTH_REQUIRED: "Authentication required",
+    Code.DECODE_ERROR: "Authentication required",
+    Code.RATE_LIMIT_EXCEEDED: "Message rate limit exceeded",
+}
+
+
+class RoomConnection:
+    """One connected client that was counted in at the desk. `close` must be awaited when its socket is gone."""
+
+    def __init__(self, desk: Desk, sink: Sink) -> None:
+        self._desk = desk
+        self._sink = sink
+        self._backing = desk.backing
+        self._clock = desk.backing.clock
+        self._id = self._clock.new_id()
+        self._session = RoomSession(desk.service, desk.backing.verify, self._clock.monotonic())
+        wire = RoomWire(self._clock, self._backing.hub.log_state.epoch, desk.service.name)
+        self._wire = wire
+        self._member = self._backing.hub.attach(sink, wire)
+        self._relaying = Relaying(desk.service, self._backing.publisher, self._clock)
+        self._keepalive = Keepalive()
+
+    @property
+    def is_open(self) -> bool:
+        """True when the client may ask; before, it has to show its token."""
+        return self._session.is_open
+
+    def greet(self) -> None:
+        """Send the welcome; on a service with a secret that is done when the token was shown."""
+        service, log = self._desk.service, self._backing.hub.log_state
+        about = {"connection_id": self._id, "server": service.name, "message": service.greeting}
+        data = {**about, "authenticated": self._session.user_id is not None, **service.welcome}
+        self._send(
+            encode_notice(self._clock.new_id(), self._at(), "session.created", data, seq=log.head, epoch=log.epoch)
+        )
+
+    def heard(self) -> None:
+        """Note that something came from the peer, a control frame for example."""
+        self._keepalive.heard()
+
+    def tick(self) -> bool:
+        """An interval is over: send a ping, or return False when the peer counts as gone."""
+        if not self._keepalive.tick():
+            return False
+        self._sink.write(PING)
+        return True
+
+    async def receive(self, frame: str | bytes) -> Closing | None:
+        """Do what a message asks for and answer it; says when the connection has to end."""
+        self._keepalive.heard()
+        try:
+            message = self._session.receive(frame, self._clock.monotonic())
+            self._desk.received[message.verb] += 1
+            await self._grant(message)
+        except RoomError as error:
+            return self._refuse(error)
+        return None
+
+    async def close(self) -> None:
+        """Leave hub, rooms and desk, and take back what the client published of its own presence."""
+        self._backing.hub.detach(self._member)
+        self._desk.leave(self._session.rooms)
+        self._session.rooms = set()
+        await self._relaying.undo()
+
+    async def _grant(self, message: Message) -> None:
+        match message.verb:
+            case "subscribe":
+                await self._join(message)
+            case "unsubscribe":
+                self._leave(message)
+            case "ping":
+                self._answer(message.reply, {})
+            case "auth" | "refresh_token":
+                self._authenticate(message)
+            case "request":
+                await self._ask(message)
+            case "event":
+                self._answer(message.reply, await self._relay(message))
+            case _:
+                pass
+
+    def _authenticate(self, message: Message) -> None:
+        was_open = self._session.is_open
+        data = self._session.authenticate(message)
+        self._answer(message.reply, data, status=data["status"])
+        if not was_open:
+            self.greet()
+
+    async def _join(self, message: Message) -> None:
+        """Grant a subscribe. From the registration to the answer nothing is awaited: no event comes in between."""
+        if message.since is not None:
+            await self._backing.past.refresh()
+        if message.room not in self._session.rooms:
+            self._session.rooms.add(message.room)
+            self._desk.joined(message.room)
+        selector = Selector(Room(self._desk.service.address(message.room)))
+        position = self._backing.hub.hold(self._member, [selector], message.since, self._rewired())
+        self._confirm(message, "subscribed", **self._resumed(message, position))
+
+    def _leave(self, message: Message) -> None:
+        if message.room in self._session.rooms:
+            self._session.rooms.remove(message.room)
+            self._desk.left(message.room)
+            self._backing.hub.drop(self._member, [Room(self._desk.service.address(message.room))], self._rewired())
+        self._confirm(message, "unsubscribed")
+
+    def _rewired(self) -> RoomWire:
+        """Return the wire for the rooms that the client is in now."""
+        self._wire = replace(self._wire, rooms=frozenset(map(self._desk.service.address, self._session.rooms)))
+        return self._wire
+
+    def _resumed(self, message: Message, position: Position) -> dict[str, Any]:
+        log = self._backing.hub.log_state
+        told: dict[str, Any] = {"seq": log.head, "epoch": log.epoch}
+        if message.since is not None:
+            told["recovered"] = position.gap is None
+        if position.gap is not None:
+            told["gap"] = position.gap.as_json()
+        return told
+
+    def _confirm(self, message: Message, status: str, **more: Any) -> None:
+        self._answer(message.reply, {"status": status, "channel": message.room}, status=status, **more)
+
+    async def _ask(self, message: Message) -> None:
+        """Answer a request from the state, and say with `seq` up to which event it is true."""
+        request = self._desk.service.request(message.name)
+        arguments = self._session.arguments(message)
+        name = self._desk.service.name
+
+        def read(tx: ReadTx) -> tuple[dict[str, Any], int]:
+            assert request is not None  # noqa: S101 - the session has checked
+            return request.answer(State(tx, name), arguments), tx.value("SELECT head FROM log_state WHERE id = 1")
+
+        data, seq = await self._guarded(self._backing.database.read(read), message)
+        self._answer(message.reply, data, seq=seq)
+
+    async def _relay(self, message: Message) -> dict[str, Any]:
+        told: dict[str, Any] = await self._guarded(self._relaying.publish(message.name, message.data), message)
+        return told
+
+    async def _guarded(self, work: Any, message: Message) -> Any:
+        """Return what the work returns; its errors become RoomErrors, a defect of ours too."""
+        try:
+            return await work
+        except BridgeError as error:
+            raise refused(error, message.reply) from None
+        except Exception as error:
+            _log.exception("%s failed on %s", self._desk.service.name, message.name)
+            raise RoomError(Code.SERVER_ERROR, "Internal server error", message.reply) from error
+
+    def _refuse(self, error: RoomError) -> Closing | None:
+        self._desk.errors[error.code] += 1
+        self._send(encode_error(self._clock.new_id(), self._at(), error))
+        return Closing(_POLICY, _REASONS[error.code]) if error.ends else None
+
+    def _answer(self, reply: Reply, data: Mapping[str, Any], **more: Any) -> None:
+        self._send(encode_answer(self._clock.new_id(), self._at(), reply, data, **more))
+
+    def _send(self, message: bytes) -> None:
+        self._sink.write(text_frame(message))
+
+    def _at(self) -> str:
+        return iso(self._clock.now())

@@ -1,0 +1,70 @@
+"""What one client publishes for the others in its rooms: throttled, and taken back when the client goes away."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+from taskcopilot.clock import Clock
+from taskcopilot.errors import BridgeError, InvalidArgumentError
+from taskcopilot.services.event import ServiceEvent
+from taskcopilot.services.publishing import Publisher
+from taskcopilot.services.service import Service
+
+__all__ = ["Relaying"]
+
+_log: Final = logging.getLogger(__name__)
+
+MAX_PRESENT: Final = 100
+"""Things that one client may be present in at once: each costs an event when it goes."""
+
+
+class Relaying:
+    """The published events of one connection."""
+
+    def __init__(self, service: Service, publisher: Publisher, clock: Clock) -> None:
+        self._service = service
+        self._publisher = publisher
+        self._clock = clock
+        self._last: dict[tuple[str, tuple[str, ...]], float] = {}
+        self._present: dict[tuple[str, ...], ServiceEvent] = {}
+
+    async def publish(self, name: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Publish an event that the service relays, and return what the client is answered.
+
+        Raises what publishing raises; one that comes too early is passed over.
+        """
+        relay = self._service.relay(name)
+        assert relay is not None, "the session has checked"  # noqa: S101
+        event = self._service.read(name, data)
+        rooms = event.rooms()
+        if relay.every and not self._is_due((name, rooms), relay.every):
+            return {"status": "throttled"}
+        undone = None if relay.undone_by is None else relay.undone_by(event)
+        if undone is not None and len(self._present) >= MAX_PRESENT and rooms not in self._present:
+            raise InvalidArgumentError(f"present in more than {MAX_PRESENT} rooms", field="event")
+        published = await self._publisher.send(self._service, name, event)
+        if undone is not None:
+            self._present[rooms] = undone
+        elif relay.undoes is not None:
+            self._present.pop(rooms, None)
+        return {"status": "published", "seq": published.seq}
+
+    async def undo(self) -> None:
+        """Publish what takes back the client's presence."""
+        present, self._present = self._present, {}
+        for event in present.values():
+            try:
+                await self._publisher.send(self._service, event.event, event)
+            except BridgeError as error:
+                _log.warning("cannot say that a client of %s went away: %s", self._service.name, error)
+
+    def _is_due(self, key: tuple[str, tuple[str, ...]], every: float) -> bool:
+        now = self._clock.monotonic()
+        if now - self._last.get(key, now - every) < every:
+            return False
+        if len(self._last) > MAX_PRESENT:
+            self._last.clear()
+        self._last[key] = now
+        return True

@@ -1,0 +1,132 @@
+"""The services' own ports, in the process of the bridge; and each service at `/ws/{service}` on the main port."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import AsyncIterator
+from typing import Final
+
+from aiohttp import web
+
+from taskcopilot.config import Address
+from taskcopilot.core import Core, background
+from taskcopilot.errors import PortTakenError
+from taskcopilot.rooms.desk import Backing, Desk
+from taskcopilot.rooms.keeper import Keeper
+from taskcopilot.rooms.tokens import verifier
+from taskcopilot.services.service import Service
+from taskcopilot.services.table import SERVICES
+from taskcopilot.web.address import base_url
+from taskcopilot.web.guard import Guard, guarding
+from taskcopilot.web.json import json_response
+from taskcopilot.web.keys import CORE, DESKS, HUB, PAST, SOCKETS
+from taskcopilot.web.problems import problems
+from taskcopilot.web.server import listening
+from taskcopilot.web.services.probes import health, metrics
+from taskcopilot.web.services.socket import converse
+from taskcopilot.web.ws import close_all
+
+__all__ = ["add_routes", "service_ports"]
+
+_log: Final = logging.getLogger(__name__)
+
+_DESK: Final = web.AppKey("desk", Desk)
+
+
+def add_routes(app: web.Application) -> None:
+    """Serve every service at its path on the application, after the hub."""
+    app[DESKS] = {}
+    app.cleanup_ctx.append(_desks)
+    app.router.add_get("/ws/{service}", _serve_path, allow_head=False)
+
+
+async def _desks(app: web.Application) -> AsyncIterator[None]:
+    core = app[CORE]
+    secret = core.settings.services_secret
+    backing = Backing(
+        hub=app[HUB],
+        past=app[PAST],
+        database=core.database,
+        publisher=core.publisher,
+        clock=core.clock,
+        verify=verifier(secret, core.clock) if secret else None,
+    )
+    app[DESKS].update({service.name: Desk(service, backing) for service in SERVICES})
+    keeper = Keeper(app[DESKS].values(), core.recorder, core.clock, os.getpid())
+    async with background(keeper.run(), "service-keeper"):
+        yield
+    await keeper.leave()
+
+
+async def _serve_path(request: web.Request) -> web.StreamResponse:
+    desk = request.app[DESKS].get(request.match_info["service"])
+    if desk is None or not _is_upgrade(request):
+        raise web.HTTPNotFound
+    return await converse(request, desk)
+
+
+@contextlib.asynccontextmanager
+async def service_ports(core: Core, app: web.Application) -> AsyncIterator[dict[str, str]]:
+    """Open the ports of the services that the settings ask for, and return their addresses by name.
+
+    A port that is taken is named and left out, or, with `services_busy` set to refuse, the PortTakenError raised. On
+    leaving all conversations end at once, those of the main port too.
+    """
+    settings = core.settings
+    chosen = SERVICES.chosen(settings.services)
+    unknown = set(settings.service_addresses) - {service.name for service in SERVICES}
+    for name in sorted(unknown):
+        SERVICES[name]  # raises the error that lists those that are known
+    addresses: dict[str, str] = {}
+    async with contextlib.AsyncExitStack() as stack:
+        for service in chosen:
+            try:
+                addresses[service.name] = await stack.enter_async_context(_port(core, app, service))
+            except PortTakenError as taken:
+                if settings.services_busy == "refuse":
+                    raise PortTakenError(f"{service.name}: {taken.message}", **taken.details) from taken
+                _log.warning("%s is not served on a port of its own: %s", service.name, taken.message)
+        try:
+            yield addresses
+        finally:
+            await close_all(app)
+
+
+@contextlib.asynccontextmanager
+async def _port(core: Core, app: web.Application, service: Service) -> AsyncIterator[str]:
+    """Serve one service on its own port; its sockets are those of the main application, and end with them."""
+    desk = app[DESKS][service.name]
+    own = web.Application(middlewares=[problems, guarding(Guard.of(core.settings))])
+    own[CORE], own[_DESK], own[SOCKETS] = core, desk, app[SOCKETS]
+    own.router.add_get("/{path:.*}", _serve_port)
+    asked = core.settings.service_addresses.get(service.name, Address(None, None))
+    host = asked.host or core.settings.services_host
+    port = service.port if asked.port is None else asked.port
+    async with listening(own, host, port) as server:
+        desk.host, desk.port = server.host, server.port
+        try:
+            yield base_url(server.host, server.port).replace("http", "ws", 1)
+        finally:
+            desk.host, desk.port = None, None
+
+
+async def _serve_port(request: web.Request) -> web.StreamResponse:
+    """Upgrade on any path; without an upgrade there are health and metrics."""
+    desk = request.app[_DESK]
+    if _is_upgrade(request):
+        return await converse(request, desk)
+    match request.path:
+        case "/health":
+            return json_response(health(desk))
+        case "/metrics":
+            return web.Response(text=metrics(desk), headers={"Cache-Control": "no-store"})
+        case _:
+            return web.Response(
+                status=426, text=f"{desk.service.name} speaks WebSocket here\n", headers={"Upgrade": "websocket"}
+            )
+
+
+def _is_upgrade(request: web.Request) -> bool:
+    return bool(web.WebSocketResponse().can_prepare(request))

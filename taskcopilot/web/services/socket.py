@@ -1,0 +1,92 @@
+"""A client's socket on a service: the thin shell that pumps between it and its connection."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from aiohttp import WSMsgType, web
+
+from taskcopilot.core import background
+from taskcopilot.rooms.connection import Closing, RoomConnection
+from taskcopilot.rooms.desk import Desk
+from taskcopilot.web.keys import CORE, SOCKETS
+from taskcopilot.web.sink import TransportSink
+from taskcopilot.web.ws import close_socket, keep_alive, new_socket
+
+__all__ = ["MAX_MESSAGE", "converse"]
+
+MAX_MESSAGE: Final = 1_048_576
+"""Bytes of the largest message; a larger one ends the connection with 1009."""
+
+PING_INTERVAL: Final = 20.0
+"""Seconds between two pings at most: what the libraries of the ecosystem expect."""
+
+TOKEN_PATIENCE: Final = 10.0
+"""Seconds in which a client has to show its token."""
+
+_FULL: Final = Closing(1013, "Server at maximum capacity")
+_NO_TOKEN: Final = Closing(1008, "Authentication required")
+
+
+async def converse(request: web.Request, desk: Desk) -> web.StreamResponse:
+    """Upgrade, greet, and pump until either side ends it. Who comes when the service is full is told so and closed."""
+    socket = new_socket(MAX_MESSAGE)
+    entered = desk.enter()
+    connection: RoomConnection | None = None
+    try:
+        await socket.prepare(request)
+        if not entered:
+            await close_socket(socket, _FULL.code, _FULL.reason.encode())
+            return socket
+        sink = TransportSink(request)
+        request.app[SOCKETS][socket] = sink
+        connection = RoomConnection(desk, sink)
+        await _serve(request, socket, connection, sink)
+    finally:
+        request.app[SOCKETS].pop(socket, None)
+        if connection is not None:
+            await connection.close()
+        elif entered:
+            desk.leave(set())
+    return socket
+
+
+async def _serve(
+    request: web.Request, socket: web.WebSocketResponse, connection: RoomConnection, sink: TransportSink
+) -> None:
+    core = request.app[CORE]
+    interval = min(PING_INTERVAL, core.settings.ping_interval)
+    async with (
+        background(keep_alive(core.clock, interval, socket, connection, sink), "keepalive"),
+        background(_expect_token(request, socket, connection), "token"),
+    ):
+        if connection.is_open:
+            connection.greet()
+        if closing := await _pump(socket, connection):
+            await close_socket(socket, closing.code, closing.reason.encode())
+
+
+async def _pump(socket: web.WebSocketResponse, connection: RoomConnection) -> Closing | None:
+    async for message in socket:
+        match message.type:
+            case WSMsgType.TEXT | WSMsgType.BINARY:
+                if closing := await connection.receive(message.data):
+                    return closing
+            case WSMsgType.PING:
+                connection.heard()
+                await socket.pong(message.data)
+            case WSMsgType.PONG:
+                connection.heard()
+            case _:
+                pass
+        await asyncio.sleep(0)
+    return None
+
+
+async def _expect_token(request: web.Request, socket: web.WebSocketResponse, connection: RoomConnection) -> None:
+    if connection.is_open:
+        return
+    await request.app[CORE].clock.sleep(TOKEN_PATIENCE)
+    if not connection.is_open:
+        await close_socket(socket, _NO_TOKEN.code, _NO_TOKEN.reason.encode())
