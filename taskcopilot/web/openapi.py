@@ -40,6 +40,17 @@ _SOCKET: Final = {
     }
 }
 
+_SERVICE_SOCKET: Final = {
+    "get": {
+        "operationId": "serviceSocket",
+        "summary": "The WebSocket of a service, which speaks the room protocol: docs/services.md",
+        "parameters": [
+            {"name": "service", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+        ],
+        "responses": _SOCKET["get"]["responses"],
+    }
+}
+
 _Models = Mapping[Any, Mapping[str, Any]]
 """(model, mode) -> its schema."""
 
@@ -59,7 +70,7 @@ def describe(routes: Sequence[Route]) -> dict[str, Any]:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
-        "paths": paths | {"/ws": _SOCKET},
+        "paths": paths | {"/ws": _SOCKET, "/ws/{service}": _SERVICE_SOCKET},
         "components": {"schemas": components, "responses": _problem_responses(routes)},
     }
 
