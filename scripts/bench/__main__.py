@@ -14,7 +14,19 @@ from typing import Final
 from bench import machine, report
 from bench.result import Plan, Result
 
-BENCHMARKS: Final = ("burst", "paced", "routing", "write", "reads", "start")
+BENCHMARKS: Final = (
+    "burst",
+    "paced",
+    "routing",
+    "write",
+    "callback",
+    "reads",
+    "scale",
+    "catch_up",
+    "start",
+    "micro",
+    "soak",
+)
 """The modules, in the order of the report. Each has `run(plan) -> Result`."""
 
 

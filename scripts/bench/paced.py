@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from bench.contest import BRIDGE, NODE, PEERS, RAW, facing
-from bench.result import Plan, Result, Row, at_most, percentile
+from bench.result import Plan, Result, Row, at_most, loops, percentile
 
 __all__ = ["run"]
 
@@ -42,6 +42,8 @@ def run(plan: Plan) -> Result:
         ),
     ]
     notes = [f"{peer.name}: not measured, {peer.missing()}" for peer in PEERS if peer is NODE and peer.missing()]
+    notes.append(loops(found, "CPU, bridge", "CPU, bridge on asyncio", "us CPU a delivery"))
+    notes.append(loops(found, "p99, bridge", "p99, bridge on asyncio", "ms at p99"))
     return Result("paced", "Paced fan-out", _REGION, [*slow_rows, *cost_rows], claims, notes)
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import multiprocessing
 import os
 import select
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final, ParamSpec, TypeVar
 
@@ -24,6 +27,9 @@ T = TypeVar("T")
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 CACHE: Final = ROOT / ".cache" / "bench"
+
+_DIE_WITH_PARENT: Final = 1
+"""PR_SET_PDEATHSIG of prctl(2)."""
 
 PATIENCE: Final = 180.0
 """Seconds after which an answer counts as never coming."""
@@ -69,7 +75,7 @@ def started(command: Sequence[str], *, core: int | None = SERVER_CORE, **variabl
         stdout=subprocess.PIPE,
         cwd=ROOT,
         env=environment(**variables),
-        preexec_fn=None if core is None else lambda: pin(core),  # noqa: PLW1509 - we have no threads
+        preexec_fn=partial(_settle, core),  # noqa: PLW1509 - we have no threads at that time
         bufsize=0,
     )
     try:
@@ -79,6 +85,13 @@ def started(command: Sequence[str], *, core: int | None = SERVER_CORE, **variabl
         popen.wait()
         for pipe in (popen.stdin, popen.stdout):
             _pipe(pipe).close()
+
+
+def _settle(core: int | None) -> None:
+    """In the new process: take its core, and die with us, however we end."""
+    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    if core is not None:
+        pin(core)
 
 
 def environment(**variables: str) -> dict[str, str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["Claim", "Plan", "Result", "Row", "at_least", "at_most", "percentile"]
+__all__ = ["Claim", "Plan", "Result", "Row", "at_least", "at_most", "loops", "number", "percentile"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,12 @@ def at_least(text: str, value: float, limit: float, unit: str) -> Claim:
 def at_most(text: str, value: float, limit: float, unit: str) -> Claim:
     """Claim that a value stays within a limit."""
     return Claim(text, f"{number(value)} {unit}", limit / value if value > 0 else float("inf"))
+
+
+def loops(found: Mapping[str, float], uvloop: str, asyncio: str, unit: str) -> str:
+    """Say how the two event loops compare."""
+    fast, plain = found[uvloop], found[asyncio]
+    return f"uvloop against asyncio: {number(fast)} against {number(plain)} {unit}, {number(fast / plain)} times."
 
 
 def number(value: float) -> str:

@@ -50,9 +50,10 @@ def new_event(seq: int) -> Event:
 
 
 @contextlib.asynccontextmanager
-async def opened(database: Path, *, follow: bool = True) -> AsyncIterator[Core]:
+async def opened(database: Path, *, follow: bool = True, retention: int = 100_000) -> AsyncIterator[Core]:
     """Open the core on a database, as the bridge does."""
-    async with Core.open(Settings.load({"db": database, "port": 0, "log_level": "warning"}, {}), follow=follow) as core:
+    flags = {"db": database, "port": 0, "log_level": "warning", "retention_events": retention}
+    async with Core.open(Settings.load(flags, {}), follow=follow) as core:
         yield core
 
 

@@ -16,7 +16,7 @@ from bench.bridge import prepare, serving
 from bench.load import http
 from bench.machine import cpu_seconds
 from bench.processes import in_process, scratch
-from bench.result import Plan, Result, Row, at_least
+from bench.result import Plan, Result, Row, at_least, loops
 from bench.workload import fill, on_loop, opened
 
 __all__ = ["run"]
@@ -44,8 +44,15 @@ def run(plan: Plan) -> Result:
         at_least("recorder, 1 caller, at least 2,000/s", found["recorder, 1 caller, uvloop"], 2_000, "calls/s"),
         at_least("POST on keep-alive, at least 1,500/s", found["POST, 16 connections"], 1_500, "calls/s"),
     ]
-    note = "`bare SQLite` is one UPDATE and its synced commit in a loop: what this disk allows one caller at most."
-    return Result("write", "Write path", _REGION, rows, claims, [note])
+    cpu = "CPU of the recorder's process, {}, {}".format
+    notes = [
+        loops(found, cpu(who, "uvloop"), cpu(who, "asyncio"), f"us CPU a call, {who}")
+        for who in ("1 caller", "16 callers")
+    ]
+    notes.append(
+        "`bare SQLite` is one UPDATE and its synced commit in a loop: what this disk allows one caller at most."
+    )
+    return Result("write", "Write path", _REGION, rows, claims, notes)
 
 
 def _round(calls: int, seconds: float) -> Iterator[tuple[str, float]]:

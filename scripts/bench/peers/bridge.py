@@ -1,6 +1,6 @@
 """The bridge itself: the real application on a database of its own, with a way to publish from inside.
 
-python -m bench.peers.bridge LOOP DATABASE
+python -m bench.peers.bridge LOOP DATABASE [EVENTS-TO-KEEP]
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from bench.peers.control import Commands, obey, publishing
+from bench.peers.control import Commands, obey, pacing, publishing
 from bench.workload import new_event, on_loop, opened
 from taskcopilot.core import Core
 from taskcopilot.events import Event
@@ -24,9 +24,9 @@ from taskcopilot.web.server import serving
 _LOOK: Final = 0.001
 
 
-async def serve(database: Path) -> None:
+async def serve(database: Path, retention: int) -> None:
     """Serve until standard input ends."""
-    async with opened(database) as core:
+    async with opened(database, retention=retention) as core:
         app = make_app(core)
         async with serving(core, app) as server, upkeep(core):
             hub = app[HUB]
@@ -58,7 +58,8 @@ def _further(core: Core) -> Commands:
             late.append((time.perf_counter() - began - _LOOK) * 1_000)
         return {"late": late}
 
-    return {"recorded": recorded, "tasks": tasks, "lag": lag}
+    at_a_rate = pacing(lambda: core.recorder.record(_unit))
+    return {"recorded": recorded, "recorded_at_a_rate": at_a_rate, "tasks": tasks, "lag": lag}
 
 
 def _unit(tx: Tx) -> None:
@@ -68,4 +69,4 @@ def _unit(tx: Tx) -> None:
 
 
 if __name__ == "__main__":
-    on_loop(sys.argv[1], serve, Path(sys.argv[2]))
+    on_loop(sys.argv[1], serve, Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 100_000)

@@ -8,14 +8,18 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
-__all__ = ["Commands", "Publish", "obey", "publishing"]
+__all__ = ["Command", "Commands", "Publish", "obey", "pacing", "publishing"]
 
 Publish = Callable[[int], Awaitable[None]]
 """Publishes the event of that number to every subscriber, from inside the server."""
 
-Commands = Mapping[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]]
+Command = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+"""Does what a line of standard input asks for and returns the answer."""
+
+Commands = Mapping[str, Command]
 
 
 def publishing(publish: Publish) -> Commands:
@@ -36,16 +40,21 @@ def publishing(publish: Publish) -> Commands:
             await asyncio.sleep(0)
         return {"began": began}
 
+    return {"burst": burst, "paced": pacing(partial(some, 1))}
+
+
+def pacing(publish: Callable[[], Awaitable[object]]) -> Command:
+    """Return the command that publishes `rate` events a second, one at a time, `count` in all."""
+
     async def paced(command: dict[str, Any]) -> dict[str, Any]:
-        """Publish `rate` events a second, one at a time, for `count` events."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         for step in range(command["count"]):
             await asyncio.sleep(max(0.0, began + step / command["rate"] - loop.time()))
-            await some(1)
+            await publish()
         return {"took": loop.time() - began}
 
-    return {"burst": burst, "paced": paced}
+    return paced
 
 
 async def obey(commands: Commands, **ready: Any) -> None:

@@ -29,7 +29,7 @@ async def serve(directory: Path) -> None:
     configuration.write_text(text, "ascii")
     pin(SERVER_CORE)
     server = await asyncio.create_subprocess_exec(
-        "nats-server", "-c", str(configuration), stderr=asyncio.subprocess.DEVNULL
+        "setpriv", "--pdeathsig", "KILL", "nats-server", "-c", str(configuration), stderr=asyncio.subprocess.DEVNULL
     )
     pin(LOAD_CORE)
     try:
