@@ -84,12 +84,11 @@ class BridgeThread:
 
     def prune_to(self, keep: int) -> None:
         """Let retention remove all but the newest events."""
+        self.run(_prune(self.core, keep))
 
-        async def prune() -> None:
-            while await self.core.recorder.record(lambda tx: event_log.prune(tx, keep, "")):
-                pass
-
-        self.run(prune())
+    def prune_elsewhere(self, keep: int) -> None:
+        """Let retention remove all but the newest events, in the other process."""
+        self.run(_prune(self._writer, keep))
 
     def log(self) -> list[event_log.Event]:
         """Return what the log holds; everything that was committed is published when this returns."""
@@ -119,3 +118,8 @@ class BridgeThread:
 
     def _settings(self) -> Settings:
         return Settings.load(self._flags, {})
+
+
+async def _prune(core: Core, keep: int) -> None:
+    while await core.recorder.record(lambda tx: event_log.prune(tx, keep, "")):
+        pass

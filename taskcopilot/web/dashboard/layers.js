@@ -64,9 +64,11 @@ function ordered(layers, edges) {
       note(after, way[step - 1], way[step]);
     }
   }
+  const place = new Map();
+  for (const layer of layers) settle(layer, place);
   for (let round = 0; round < 4; round += 1) {
-    for (let index = 1; index < layers.length; index += 1) arrange(layers, index, before);
-    for (let index = layers.length - 2; index >= 0; index -= 1) arrange(layers, index, after);
+    for (let index = 1; index < layers.length; index += 1) arrange(layers[index], before, place);
+    for (let index = layers.length - 2; index >= 0; index -= 1) arrange(layers[index], after, place);
   }
   return layers;
 }
@@ -76,13 +78,17 @@ function note(map, key, value) {
   map.get(key).push(value);
 }
 
-function arrange(layers, index, neighbours) {
-  const place = new Map();
-  for (const layer of layers) layer.forEach((id, position) => place.set(id, (position + 0.5) / layer.length));
+function arrange(layer, neighbours, place) {
   const middle = new Map();
-  for (const id of layers[index]) {
+  for (const id of layer) {
     const places = (neighbours.get(id) ?? []).map((near) => place.get(near));
     middle.set(id, places.length ? places.reduce((sum, value) => sum + value, 0) / places.length : place.get(id));
   }
-  layers[index].sort((a, b) => middle.get(a) - middle.get(b));
+  layer.sort((a, b) => middle.get(a) - middle.get(b));
+  settle(layer, place);
+}
+
+/** Note where each of a layer stands, from 0 at the top to 1: layers of different length compare. */
+function settle(layer, place) {
+  layer.forEach((id, position) => place.set(id, (position + 0.5) / layer.length));
 }
