@@ -12,6 +12,7 @@ Importing this loads the standard library only; `websocket-client` and `requests
 from task_copilot_client.client import TaskCopilotClient
 from task_copilot_client.errors import (
     EventsLostError,
+    NoEventLogError,
     SubscriptionError,
     TaskCopilotError,
     ToolError,
@@ -24,6 +25,7 @@ __all__ = [
     "Event",
     "EventIterator",
     "EventsLostError",
+    "NoEventLogError",
     "SubscriptionError",
     "TaskCopilotClient",
     "TaskCopilotError",

@@ -159,6 +159,14 @@ class TaskCopilotClient:
         position = self._feed.position
         return None if position is None else str(position)
 
+    def head(self) -> str:
+        """Ask the bridge where its log ends now, as a cursor; any thread, also without `connect`.
+
+        Given as `since`, nothing is missed that is committed after this. UnreachableError when the bridge does not
+        answer, NoEventLogError when it keeps no log.
+        """
+        return str(self._http.head())
+
     def __enter__(self) -> Self:
         """Connect; raises UnreachableError when that fails."""
         if not self.connect():
@@ -201,7 +209,7 @@ class TaskCopilotClient:
         """Wait for the next event of a type on a topic or pattern, and return its data; TimeoutError when none comes.
 
         The wait begins when the subscription is confirmed. What may have happened before is found with `since`, e.g.
-        the `cursor` of before the action that causes the event. Raises as `subscribe` does, and UnreachableError when
+        the `head()` of before the action that causes the event. Raises as `subscribe` does, and UnreachableError when
         the client is disconnected meanwhile; not for callbacks.
         """
         if self._dispatcher.is_current:

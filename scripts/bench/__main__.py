@@ -26,6 +26,7 @@ BENCHMARKS: Final = (
     "start",
     "micro",
     "soak",
+    "traffic",
 )
 """The modules, in the order of the report. Each has `run(plan) -> Result`."""
 

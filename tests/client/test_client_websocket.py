@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from task_copilot_client import SubscriptionError, TaskCopilotClient, UnreachableError
+from task_copilot_client import NoEventLogError, SubscriptionError, TaskCopilotClient, UnreachableError
 from task_copilot_client.dispatch import CAPACITY
 from tests.client.fake_bridge import FakeBridge
 from tests.client.helpers import FakeClock, Recorder, own_threads, until
@@ -214,6 +214,27 @@ def test_wait_for_returns_the_data_of_the_event(client: TaskCopilotClient, bridg
     bridge.publish("task:1", "task.completed", 2)
     assert client.wait_for("task:*", "task.completed", since=before) == 2
     assert client._registry.snapshot() == ()
+
+
+def test_the_head_of_before_an_action_misses_nothing_of_it(new_client: NewClient, bridge: FakeBridge) -> None:
+    """Also for a client that has no cursor yet, because nothing was subscribed."""
+    client = new_client()
+    bridge.publish("task:old", "task.completed")
+    before = client.head()
+    assert (before, client.cursor) == ("epoch-1:1", None)
+    assert client.connect()
+    bridge.publish("task:1", "task.completed", 7)
+    assert client.wait_for("task:*", "task.completed", since=before) == 7
+
+
+def test_a_server_without_a_log_has_no_head(new_client: NewClient, bridge: FakeBridge) -> None:
+    """It says so; so does one that is away."""
+    bridge.old = True
+    with pytest.raises(NoEventLogError):
+        new_client().head()
+    bridge.stop()
+    with pytest.raises(UnreachableError):
+        new_client().head()
 
 
 def test_wait_for_gives_up_in_time(client: TaskCopilotClient) -> None:
