@@ -100,7 +100,9 @@ class ChaosProxy:
     async def _stop(self) -> None:
         self._server.close()
         self._resetter.cancel()
+        self._weather = FAIR
         for path in tuple(self._paths):
+            path.changed.set()
             path.cut()
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         await asyncio.wait(tasks, timeout=5)
@@ -122,11 +124,13 @@ class ChaosProxy:
         self._paths.add(path)
         with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
             await self._carry(path, reader)
+        await self._pass(path)
         path.cut()
         self._paths.discard(path)
 
     async def _carry(self, path: _Path, reader: asyncio.StreamReader) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
+        await self._pass(path)
         path.is_websocket = b"upgrade: websocket" in head.lower()
         if path.is_websocket and self._weather.blocks_websockets:
             return
@@ -155,10 +159,14 @@ class ChaosProxy:
                     writer.write(data[begin : begin + size])
                     await writer.drain()
 
-    async def _hold(self, path: _Path) -> None:
+    async def _pass(self, path: _Path) -> None:
+        """Wait as long as nothing passes, ends of connections neither."""
         while self._weather.swallows:
             path.changed.clear()
             await path.changed.wait()
+
+    async def _hold(self, path: _Path) -> None:
+        await self._pass(path)
         stalls = self._random.random() < self._weather.stall_chance
         await asyncio.sleep(self._weather.latency + stalls * self._weather.stall)
 
