@@ -39,7 +39,7 @@ async def test_a_run_is_understood_from_the_first_screen(bridge: BridgeThread, v
 async def test_a_change_is_seen_without_a_reload(bridge: BridgeThread, visit: Visit) -> None:
     """A task moves through the columns, its stream's bar and the total follow."""
     page = await visit()
-    await expect(page.locator("#board .empty")).to_have_text("There are no tasks yet.")
+    await expect(page.locator("#board .empty")).to_contain_text("There are no tasks yet.")
     metadata = {"streamId": "s", "streamName": "Search", "streamPhase": "foundation", "streamDependencies": ["index"]}
     task = bridge.call("task_create", title="Rank results", metadata=metadata)["id"]
     await expect(card(page, "pending", "Rank results")).to_contain_text("Waits for index (does not exist)")

@@ -10,6 +10,12 @@ export const IDLE_AFTER = 300_000;
 
 const PHASES = ["foundation", "parallel", "integration"];
 
+/** "stream-2" comes before "stream-10". */
+const collator = new Intl.Collator(undefined, { numeric: true });
+
+/** The order of what has a name. */
+export const byName = (a, b) => collator.compare(a.name, b.name);
+
 /** How many tasks there are in each status, and how much of what counts is done. */
 export function totals(state) {
   const counts = Object.fromEntries(STATUSES.map((status) => [status, 0]));
@@ -30,7 +36,7 @@ export function orderedStreams(state) {
   return [...state.streams.values()]
     .filter((stream) => stream.total + stream.cancelled > 0)
     .map(shown)
-    .sort((a, b) => PHASES.indexOf(a.phase) - PHASES.indexOf(b.phase) || a.name.localeCompare(b.name));
+    .sort((a, b) => PHASES.indexOf(a.phase) - PHASES.indexOf(b.phase) || byName(a, b));
 }
 
 /** Stream -> the reasons of its blocked tasks, in the order of the tasks. */

@@ -1,5 +1,6 @@
 /** Search and filters of the board: what somebody typed and chose, and the controls that show it. */
 
+import { byName } from "./derive.js";
 import { find, h } from "./dom.js";
 
 export class Filter {
@@ -41,6 +42,7 @@ export class Filter {
 
   /** Offer the streams and agents that there are. What is chosen stays, even if it is gone. */
   offer(state) {
+    find(".filters").hidden = !state.tasks.size;
     const streams = [...state.streams.values()].map(({ id, name }) => ({ value: id, name }));
     const agents = [...new Set([...state.tasks.values()].map((task) => task.agent))].filter(Boolean).map((name) => ({ value: name, name }));
     options(this.#stream, "All streams", streams);
@@ -56,7 +58,7 @@ export class Filter {
 
 function options(select, all, items) {
   const chosen = select.value;
-  const sorted = items.sort((a, b) => a.name.localeCompare(b.name));
+  const sorted = items.sort(byName);
   if (chosen && !sorted.some((item) => item.value === chosen)) sorted.push({ value: chosen, name: chosen });
   const signature = JSON.stringify(sorted);
   if (select.signature === signature) return;

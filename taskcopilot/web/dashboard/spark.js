@@ -18,7 +18,7 @@ export function sparkline(label) {
 /** Draw values, the newest last. All zeros are a line at the bottom. */
 export function plot(chart, values) {
   const [area, line] = chart.children;
-  const path = pathOf(values);
+  const path = pathOf(values.length === 1 ? [...values, ...values] : values);
   set(line, "d", path);
   set(area, "d", path && `${path}L${WIDTH} ${HEIGHT}L0 ${HEIGHT}Z`);
 }

@@ -30,7 +30,7 @@ export function attentionView(root, showStream) {
     root.hidden = !state.tasks.size;
     set(root, "data-quiet", !found.length);
     text(count, found.length ? number(found.length) : "");
-    const calm = { key: "calm", kind: "calm", title: "Nothing is blocked", reason: "Every stream can move." };
+    const calm = { key: "calm", kind: "calm", title: "Nothing is blocked", reason: "No task waits for help." };
     keyed(list, found.length ? found.slice(0, most) : [calm], ({ key, reason, title }) => `${key} ${title} ${reason}`, create, () => {});
     more.hidden = found.length <= most;
     text(more, `Show all ${number(found.length)}`);

@@ -10,6 +10,8 @@ import { taskAddress } from "./router.js";
 const PAGE = 25;
 const NARROW_PAGE = 6;
 
+const EMPTY = "There are no tasks yet. Agents make them with the tool task_create; you can too: taskcopilot task create \"First task\"";
+
 /**
  * Show the board.
  * @param {Element} root
@@ -80,7 +82,7 @@ export function boardView(root, filter, now) {
   function tell(state, shown) {
     empty.hidden = shown > 0;
     place.hidden = !shown;
-    text(empty, state.tasks.size ? "No task fits the search." : state.ready ? "There are no tasks yet." : "Reading …");
+    text(empty, state.tasks.size ? "No task fits the search." : state.ready ? EMPTY : "Reading …");
   }
 
   function create({ task }) {

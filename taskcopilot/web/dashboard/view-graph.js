@@ -3,7 +3,7 @@
 import { orderedStreams } from "./derive.js";
 import { find, s, set } from "./dom.js";
 import { layered } from "./layers.js";
-import { STATUS_NAMES } from "./format.js";
+import { statusName } from "./view-streams.js";
 
 const NODE = { width: 168, height: 46, bend: 10, gapX: 48, widest: 120, gapY: 12, margin: 4 };
 
@@ -19,22 +19,27 @@ const NAME_LENGTH = 22;
  */
 export function graphView(root, showStream) {
   const place = find(".graph-scroll", root);
-  let drawn = "";
+  let [nodes, drawn, room] = [[], "", 0];
+  new ResizeObserver(([entry]) => {
+    room = entry.contentRect.width;
+    draw();
+  }).observe(place);
 
-  function draw(state) {
-    const nodes = nodesOf(orderedStreams(state));
+  function draw() {
     const edges = nodes.reduce((sum, node) => sum + node.needs.length, 0);
     root.hidden = !edges || nodes.length > MOST;
-    const signature = JSON.stringify(nodes);
-    if (root.hidden || signature === drawn) return;
+    const signature = JSON.stringify([nodes, room]);
+    if (root.hidden || !room || signature === drawn) return;
     drawn = signature;
     const focused = place.contains(document.activeElement) ? document.activeElement.dataset.id : undefined;
-    place.replaceChildren(drawing(nodes, place.clientWidth, showStream));
+    place.replaceChildren(drawing(nodes, room, showStream));
     if (focused !== undefined) place.querySelector(`[data-id="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   }
 
   return (state, before) => {
-    if (state.streams !== before.streams) draw(state);
+    if (state.streams === before.streams) return;
+    nodes = nodesOf(orderedStreams(state));
+    draw();
   };
 }
 
@@ -48,14 +53,13 @@ function nodesOf(streams) {
 }
 
 function nodeOf(stream) {
-  const waiting = stream.status === "pending" && stream.waitsFor.length;
   return {
     id: stream.id,
     name: stream.name,
     status: stream.status,
     needs: stream.dependencies,
     done: stream.total ? stream.completed / stream.total : 0,
-    text: `${waiting ? "Waiting" : STATUS_NAMES[stream.status]} · ${stream.completed}/${stream.total}`,
+    text: `${statusName(stream)} · ${stream.completed}/${stream.total}`,
   };
 }
 

@@ -74,8 +74,11 @@ function updateRow(row, stream) {
   text(note, noteOf(stream));
 }
 
-function statusName(stream) {
-  return stream.status === "pending" && stream.waitsFor.length ? "Waiting" : STATUS_NAMES[stream.status];
+/** Between two tasks a stream is idle: it began, and nobody is at work on it. */
+export function statusName(stream) {
+  if (stream.status !== "pending") return STATUS_NAMES[stream.status];
+  if (stream.waitsFor.length) return "Waiting";
+  return stream.completed ? "Idle" : STATUS_NAMES.pending;
 }
 
 /** What holds a stream, or what it costs. */
