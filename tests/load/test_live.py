@@ -33,7 +33,14 @@ async def everything_arrived(
     return log
 
 
-@pytest.mark.parametrize(("clients", "rate", "bars"), [(100, 100, (10, 50, 100)), (200, 200, (100, 100, 1_000))])
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(
+    ("clients", "rate", "share_of_core", "bars"),
+    [
+        pytest.param(100, 100, 0.7, {0.5: 10, 0.99: 50, 1.0: 100}, id="promised"),
+        pytest.param(200, 200, 1.0, {0.99: 100}, id="double"),
+    ],
+)
 async def test_promised_and_double_load_arrives_whole_and_in_time(
     *,
     bridge: Bridge,
@@ -41,7 +48,8 @@ async def test_promised_and_double_load_arrives_whole_and_in_time(
     say: Callable[[str], None],
     clients: int,
     rate: int,
-    bars: tuple[int, int, int],
+    share_of_core: float,
+    bars: dict[float, int],
 ) -> None:
     """D1, D9: measured from the event's `at`, inside its transaction, to the read from the socket: more than
     commit-to-receive by the commit and up to a millisecond of rounding; the readers share the machine.
@@ -59,6 +67,6 @@ async def test_promised_and_double_load_arrives_whole_and_in_time(
             f"{len(frames.live[1])} bytes: event to receive {summary(delays)}; "
             f"{after.load_since(before):.0%} of a core, RSS {after.rss:.0f} MiB"
         )
-        assert after.load_since(before) <= 0.7
-        for share, bar in zip((0.5, 0.99, 1.0), bars, strict=True):
+        assert after.load_since(before) <= share_of_core
+        for share, bar in bars.items():
             assert percentile(delays, share) <= bar * NOISE

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from taskcopilot.web.keys import HUB
 from taskcopilot.web.ws import SOCKETS
 from tests.helpers.load.bridge import NOISE, Bridge, running_bridge
@@ -137,6 +139,7 @@ async def churn_together(port: int, count: int) -> None:
     assert not frames.differing
 
 
+@pytest.mark.timeout(180)
 async def test_clients_that_come_and_go_leave_nothing_behind(
     bridge: Bridge, size: Callable[[Any, Any], Any], say: Callable[[str], None]
 ) -> None:
