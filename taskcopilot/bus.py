@@ -6,6 +6,7 @@ others from hearing, and forgets receivers that nobody else refers to; here they
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -18,8 +19,11 @@ __all__ = ["Bus", "Receiver", "Subscription"]
 
 _log: Final = logging.getLogger(__name__)
 
+SLOW: Final = 0.25
+"""Seconds after which a receiver is named in the log: everything else waits while it works."""
+
 Receiver = Callable[[Sequence[Event]], None]
-"""Gets each batch of committed events in seq order, on the event loop; must not block."""
+"""Gets each batch of committed events in seq order, on the event loop; must not block, everything waits for it."""
 
 
 class Subscription:
@@ -43,7 +47,7 @@ class Bus:
         self.passing = signals.signal("passing", doc="Events that nobody keeps.")
 
     def subscribe(self, receiver: Receiver) -> Subscription:
-        """Call `receiver` with every batch from now on; one that raises is logged and stays subscribed."""
+        """Call `receiver` with every batch from now on; one that raises or is slow is logged and stays subscribed."""
         return self._connect(self.signal, receiver)
 
     def subscribe_passing(self, receiver: Receiver) -> Subscription:
@@ -52,10 +56,14 @@ class Bus:
 
     def _connect(self, signal: Signal, receiver: Receiver) -> Subscription:
         def guarded(_sender: Bus, *, events: Sequence[Event]) -> None:
+            first, last, time = events[0].seq, events[-1].seq, asyncio.get_running_loop().time
+            began = time()
             try:
                 receiver(events)
             except Exception:  # noqa: BLE001
-                _log.exception("a bus receiver failed on events %d to %d", events[0].seq, events[-1].seq)
+                _log.exception("a bus receiver failed on events %d to %d", first, last)
+            if (took := time() - began) > SLOW:
+                _log.warning("a bus receiver held everything up for %.2f s on events %d to %d", took, first, last)
 
         signal.connect(guarded, sender=self, weak=False)
         return Subscription(signal, guarded)

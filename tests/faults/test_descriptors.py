@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.helpers.crowd import Crowd, crowd, eventually
+from tests.helpers.crowd import Crowd, crowd
 from tests.helpers.processes import Running, running
+from tests.helpers.waiting import wait_until
 
 LIMIT = 64
 LOOPS = {
@@ -44,7 +45,7 @@ def exhausted(process: Running, url: str) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for _ in range(200):
             stack.enter_context(socket.create_connection(address, timeout=10))
-        eventually(lambda: len(list(Path(f"/proc/{process.pid}/fd").iterdir())) >= LIMIT - 1)
+        wait_until(lambda: len(list(Path(f"/proc/{process.pid}/fd").iterdir())) >= LIMIT - 1)
         yield
 
 
@@ -59,12 +60,12 @@ def test_who_is_connected_is_served_and_others_are_later(
         with exhausted(process, url):
             for number in range(20):
                 publish(people, session, str(number))
-            eventually(lambda: len(people.heard) == 21)
+            wait_until(lambda: len(people.heard) == 21)
             with pytest.raises(subprocess.TimeoutExpired):
                 process.popen.wait(2)  # asyncio tries again every second
         seconds = time.monotonic() - began
         released = time.monotonic()
-        eventually(lambda: answers(url))
+        wait_until(lambda: answers(url))
         took = time.monotonic() - released
         people.check_log_rule(tmp_path / "tasks.db")
     code, _ = process.stop()

@@ -15,9 +15,10 @@ from taskcopilot import recorder
 from taskcopilot.errors import OutcomeUnknownError, StoreError
 from taskcopilot.store.connection import Connection
 from tests.helpers.bridge import core
-from tests.helpers.crowd import crowd, eventually, log_of
+from tests.helpers.crowd import crowd, free_port, log_of
 from tests.helpers.processes import bridge
 from tests.helpers.strace import SYNC, WRITE, injecting, require_strace
+from tests.helpers.waiting import wait_until
 
 
 def health(url: str) -> Any:
@@ -105,16 +106,34 @@ def test_a_sync_that_fails_is_told_as_unknown(tmp_path: Path, *, lasting: bool) 
             refused = people.create("key")
             assert (refused.status_code, refused.json()["code"]) == (500, "OUTCOME_UNKNOWN")
             if lasting:
-                eventually(lambda: not health(ready["url"])["ready"])
+                wait_until(lambda: not health(ready["url"])["ready"])
                 assert people.create("another").json()["code"] == "STORE_ERROR"
                 assert requests.get(f"{ready['url']}/api/tasks", timeout=10).ok
             else:
                 people.acknowledged["key"] = people.create("key").json()
         people.acknowledged["key"] = people.create("key").json()
         people.acknowledged["before"] = people.create("before").json()
-        eventually(lambda: health(ready["url"])["ready"])
+        wait_until(lambda: health(ready["url"])["ready"])
         assert [data["taskTitle"] for _, _, data in log_of(tmp_path / "tasks.db")] == ["before", "key"]
         people.check_log_rule(tmp_path / "tasks.db")
+
+
+def test_what_was_unknown_may_be_there_after_a_crash(tmp_path: Path, say: Callable[[str], None]) -> None:
+    """A commit whose sync failed, and a kill: whichever way it went, the repeated call leaves one event."""
+    require_strace()
+    where = ("--db", "tasks.db", "--port", str(free_port()))
+    with bridge(tmp_path, *where) as (process, ready), crowd(ready["url"], publishers=0) as people:
+        people.acknowledged["before"] = people.create("before").json()
+        with injecting(process.pid, SYNC, "error=EIO"):
+            assert people.create("key").json()["code"] == "OUTCOME_UNKNOWN"
+            process.popen.kill()
+            process.wait()
+        with bridge(tmp_path, *where):
+            rows = len(log_of(tmp_path / "tasks.db"))
+            people.acknowledged["key"] = people.create("key").json()
+            people.check_log_rule(tmp_path / "tasks.db")
+            assert len(log_of(tmp_path / "tasks.db")) == 2
+    say(f"a commit that failed with EIO was {'there' if rows == 2 else 'gone'} after a kill")
 
 
 def test_a_full_disk_stops_writes_only_and_only_while_it_is_full(
@@ -125,14 +144,14 @@ def test_a_full_disk_stops_writes_only_and_only_while_it_is_full(
     took = []
     with bridge(tmp_path, "--db", "tasks.db") as (process, ready), crowd(ready["url"]) as people:
         for _ in range(size(1, 3)):
-            eventually(lambda: len(people.acknowledged) > 20)
+            wait_until(lambda: len(people.acknowledged) > 20)
             with injecting(process.pid, WRITE, "error=ENOSPC"):
                 before = len(people.refused)
-                eventually(lambda: len(people.refused) > before + 20)  # noqa: B023 - used up in this turn
+                wait_until(lambda: len(people.refused) > before + 20)  # noqa: B023 - used up in this turn
                 assert health(ready["url"])["status"] == "ok"
                 assert requests.get(f"{ready['url']}/api/tasks", timeout=10).json()["tasks"]
             began, count = time.monotonic(), len(people.acknowledged)
-            eventually(lambda: len(people.acknowledged) > count + 5)  # noqa: B023
+            wait_until(lambda: len(people.acknowledged) > count + 5)  # noqa: B023
             took.append(time.monotonic() - began)
         people.stop()
         assert set(people.refused) == {(507, "STORE_FULL")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.crowd import Crowd, crowd, eventually, free_port
-from tests.helpers.processes import Running, bridge
+from tests.helpers.crowd import Crowd, crowd, free_port, log_of
+from tests.helpers.processes import Running, bridge, environment, run
 from tests.helpers.strace import SYNC, WRITE, injecting, require_strace
+from tests.helpers.waiting import DEADLINE, wait_until
 
 FULL_SEEDS = [pytest.param(seed, marks=pytest.mark.full) for seed in range(2, 7)]
 
@@ -74,7 +76,7 @@ def test_the_log_rule_survives_a_kill_inside_a_commit(tmp_path: Path, call: str,
     require_strace()
     where = ("--db", "tasks.db", "--port", str(free_port()))
     with bridge(tmp_path, *where) as (process, ready), crowd(ready["url"]) as people:
-        eventually(lambda: people.acknowledged)
+        wait_until(lambda: people.acknowledged)
         with injecting(process.pid, call, f"signal=KILL:when={count}"):
             assert process.wait() == -9
         people.is_up.clear()
@@ -82,9 +84,23 @@ def test_the_log_rule_survives_a_kill_inside_a_commit(tmp_path: Path, call: str,
             assert again["epoch"] == ready["epoch"]
             before = len(people.acknowledged)
             people.is_up.set()
-            eventually(lambda: len(people.acknowledged) > before + 10)
+            wait_until(lambda: len(people.acknowledged) > before + 10)
             people.stop()
             people.check_log_rule(tmp_path / "tasks.db")
+
+
+@pytest.mark.parametrize("count", [2, 23, *(pytest.param(n, marks=pytest.mark.full) for n in range(1, 23) if n != 2)])
+def test_a_first_start_that_was_killed_is_finished_by_the_next(tmp_path: Path, count: int) -> None:
+    """Killed at any sync of making the database and bringing its schema up to date: the next start carries on."""
+    require_strace()
+    create = [sys.executable, "-m", "taskcopilot", "task", "create", "first", "--db", "tasks.db"]
+    strace = ["strace", "-f", "-o", "/dev/null", "-e", f"inject={SYNC}:signal=KILL:when={count}"]
+    killed = subprocess.run([*strace, *create], cwd=tmp_path, env=environment(tmp_path), timeout=DEADLINE, check=False)
+    assert killed.returncode in {-9, 128 + 9}
+    assert run(tmp_path, "task", "create", "second", "--db", "tasks.db").returncode == 0
+    assert [data["taskTitle"] for _, _, data in log_of(tmp_path / "tasks.db")][-1] == "second"
+    found = run(tmp_path, "doctor", "--db", "tasks.db")
+    assert found.returncode == 0, found.stdout + found.stderr
 
 
 def survive_for(process: Running, seconds: float) -> None:

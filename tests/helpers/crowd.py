@@ -7,8 +7,7 @@ import json
 import socket
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ import requests
 
 from task_copilot_client import TaskCopilotClient
 from tests.helpers.processes import run
-from tests.helpers.waiting import DEADLINE
+from tests.helpers.waiting import DEADLINE, wait_until
 
-__all__ = ["Crowd", "crowd", "eventually", "free_port", "log_of"]
+__all__ = ["Crowd", "crowd", "free_port", "log_of"]
 
 Row = tuple[str, str, Any]
 
@@ -37,9 +36,10 @@ class Crowd:
         """(status, code) of every answer that was an error."""
         self.lost = 0
         """Calls to which no answer came."""
+        self.given_up: set[str] = set()
+        """Keys whose calls may have been carried out or not."""
         self.is_up = threading.Event()
         """Set while calls make sense; who kills the server clears it."""
-        self._given_up: set[str] = set()
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._publish, args=(number,)) for number in range(publishers)]
 
@@ -69,7 +69,7 @@ class Crowd:
                 if self._insist(key, session):
                     count += 1
                 else:
-                    self._given_up.add(key)
+                    self.given_up.add(key)
 
     def _insist(self, key: str, session: requests.Session) -> bool:
         while not self._stopping.is_set():
@@ -96,11 +96,11 @@ class Crowd:
         assert len(tasks) == len(rows), "a key was carried out twice"
         for key, answer in self.acknowledged.items():
             assert tasks[key] == answer["id"], key
-        assert set(tasks) <= set(self.acknowledged) | self._given_up
+        assert set(tasks) <= set(self.acknowledged) | self.given_up
         for key in list(self.acknowledged)[-20:]:
             assert self.create(key).json() == self.acknowledged[key]
         assert len(log_of(database)) == len(rows)
-        eventually(lambda: len(self.heard) >= len(rows))
+        wait_until(lambda: len(self.heard) >= len(rows))
         assert self.heard == rows
         assert self.gaps == []
         found = run(database.parent, "doctor", "--db", str(database))
@@ -136,12 +136,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def eventually(condition: Callable[[], object], what: str = "the condition") -> None:
-    """Ask until it holds, on a thread that may block; fail when it does not come true."""
-    deadline = time.monotonic() + DEADLINE
-    between_looks = threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} never came true"
-        between_looks.wait(0.005)
