@@ -32,13 +32,13 @@ def bridge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @contextlib.contextmanager
 def agents_at_work(url: str) -> Iterator[None]:
-    """Create tasks in a stream and complete them, one after the other, until the block ends."""
+    """Create tasks in a stream of their own and complete them, one after the other, until the block ends."""
     stopping = threading.Event()
     worker = TaskCopilotClient(url)
 
     def work() -> None:
         while not stopping.wait(0.05):
-            task = worker.call("task_create", title="t", metadata={"streamId": "Stream-A", "streamName": "a"})
+            task = worker.call("task_create", title="t", metadata={"streamId": "Stream-Z", "streamName": "z"})
             for status in ("in_progress", "completed"):
                 worker.call("task_update", id=task["id"], status=status)
 
