@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
@@ -23,12 +24,26 @@ from tests.helpers.bridge import as_json
 T = TypeVar("T")
 
 
+class _Loop(asyncio.SelectorEventLoop):
+    """asyncio forgets a connection that it accepted in the very turn in which its server was closed.
+
+    The end of a process would close it; here the process goes on, and the peer would wait until its time-out.
+    """
+
+    async def _accept_connection2(self, factory: Any, conn: socket.socket, extra: Any, *rest: Any, **more: Any) -> None:
+        server = more.get("server") or next((each for each in rest if isinstance(each, asyncio.Server)), None)
+        if server is not None and not server.sockets:
+            conn.close()
+            return
+        await super()._accept_connection2(factory, conn, extra, *rest, **more)  # type: ignore[misc]
+
+
 class BridgeThread:
     """A bridge on one port and one database, and another process's worth of writer on the same database."""
 
     def __init__(self, directory: Path, **settings: Any) -> None:
         self._flags = {"db": directory / "tasks.db", "port": 0, **settings}
-        self._loop = asyncio.new_event_loop()
+        self._loop = _Loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="bridge", daemon=True)
         self._thread.start()
         self._writing = contextlib.AsyncExitStack()
