@@ -103,9 +103,9 @@ def parse(frame: str | bytes) -> Message:
     kind, name = said.get("type"), said.get("event") or ""
     if kind is None and isinstance(said.get("token"), str):
         return Message("auth", Reply(event="auth"), data={"token": said["token"]})
-    if kind not in _TYPES:
+    if not isinstance(kind, str) or kind not in _TYPES:
         raise RoomError(Code.DECODE_ERROR, f"type: expected one of {', '.join(sorted(_TYPES))}", reply)
-    return _message(said, str(kind), name, reply)
+    return _message(said, kind, name, reply)
 
 
 def _message(said: dict[str, Any], kind: str, name: str, reply: Reply) -> Message:

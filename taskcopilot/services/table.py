@@ -27,14 +27,15 @@ class Services:
             raise NotFoundError(f"Unknown service: {name}; known are {', '.join(self._services)}", field="service")
         return self._services[name]
 
-    def chosen(self, names: Iterable[str]) -> tuple[Service, ...]:
-        """Return the services of a list of names, in which `all` stands for all of them."""
+    def chosen(self, names: Iterable[str], flag: str = "--services") -> tuple[Service, ...]:
+        """Return the services of a list of names, in which `all` stands for all of them.
+
+        Raises InvalidArgumentError for a name that is none; `flag` is where the names are from.
+        """
         wanted = set(names)
         if unknown := wanted - {"all", *self._services}:
             known = ", ".join(self._services)
-            raise InvalidArgumentError(
-                f"--services: no service {min(unknown)!r}; known are all, {known}", field="--services"
-            )
+            raise InvalidArgumentError(f"{flag}: no service {min(unknown)!r}; known are all, {known}", field=flag)
         return tuple(service for service in self if "all" in wanted or service.name in wanted)
 
 

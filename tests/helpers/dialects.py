@@ -6,15 +6,14 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import orjson
 
-from taskcopilot.services.crackerjack import Crackerjack
-from taskcopilot.services.mahavishnu import Mahavishnu
+from taskcopilot.services.publishing import Publisher
 from taskcopilot.services.table import SERVICES
 from taskcopilot.web.services.ports import service_ports
 from tests.helpers.server import RunningServer, running_server
@@ -150,12 +149,11 @@ class House:
     server: RunningServer
     addresses: dict[str, str]
     stack: contextlib.AsyncExitStack
-    mahavishnu: Mahavishnu = field(init=False)
-    crackerjack: Crackerjack = field(init=False)
 
-    def __post_init__(self) -> None:
-        publisher = self.server.core.publisher
-        self.mahavishnu, self.crackerjack = Mahavishnu(publisher), Crackerjack(publisher)
+    @property
+    def publisher(self) -> Publisher:
+        """What the broadcasts of every service are made from."""
+        return self.server.core.publisher
 
     @property
     def clock(self) -> Any:

@@ -1,7 +1,7 @@
 """Fixtures of the services' tests: `house`, a whole bridge with every service on a free port of its own.
 
 `house.client("mahavishnu")` is a client that speaks every dialect (tests/helpers/dialects.py) and has read its welcome;
-`house.mahavishnu` are the broadcasts. Time stands still until `house.clock.advance(seconds)`.
+`Mahavishnu(house.publisher)` are the broadcasts. Time stands still until `house.clock.advance(seconds)`.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from taskcopilot.services.mahavishnu import Mahavishnu
 from taskcopilot.services.mahavishnu_pool_broadcaster import PoolBroadcaster
 from tests.helpers.dialects import House, check_dialects
 
@@ -143,9 +144,15 @@ BROADCASTS: list[tuple[str, tuple[Any, ...], str, dict[str, Any], list[str]]] = 
 ]
 
 
+@pytest.fixture
+def mahavishnu(house: House) -> Mahavishnu:
+    """The broadcasts."""
+    return Mahavishnu(house.publisher)
+
+
 @pytest.mark.parametrize("broadcast", BROADCASTS, ids=lambda broadcast: broadcast[2])
 async def test_a_broadcast_reaches_every_room_of_it(
-    house: House, broadcast: tuple[str, tuple[Any, ...], str, dict[str, Any], list[str]]
+    house: House, mahavishnu: Mahavishnu, broadcast: tuple[str, tuple[Any, ...], str, dict[str, Any], list[str]]
 ) -> None:
     """Who is in any of its rooms gets it once, with the room's name, its number, and the data of the contract."""
     method, arguments, event, data, rooms = broadcast
@@ -156,7 +163,7 @@ async def test_a_broadcast_reaches_every_room_of_it(
     await everywhere.subscribe(*reversed(rooms))
     elsewhere = await house.client("mahavishnu")
     await elsewhere.subscribe("workflow:other", "pool:other", "worker:other", "code")
-    await getattr(house.mahavishnu, f"broadcast_{method}")(*arguments)
+    await getattr(mahavishnu, f"broadcast_{method}")(*arguments)
     for room, client in clients.items():
         (heard,) = await client.sync()
         assert (heard["type"], heard["event"], heard["room"], heard["seq"]) == ("event", event, room, 1)
@@ -167,7 +174,7 @@ async def test_a_broadcast_reaches_every_room_of_it(
 
 async def test_the_pool_broadcaster_names_the_pool_first(house: House) -> None:
     """Nine more events, to the pool, the worker and everybody; False for one that cannot be published."""
-    pools = PoolBroadcaster(house.server.core.publisher)
+    pools = PoolBroadcaster(house.publisher)
     client = await house.client("mahavishnu")
     await client.subscribe("pool:p")
     assert await pools.broadcast_pool_spawned("p", {"kind": "local"})
@@ -196,12 +203,12 @@ async def test_the_pool_broadcaster_names_the_pool_first(house: House) -> None:
     assert not await pools.broadcast_pool_scaled("", 1)
 
 
-async def test_a_workflow_is_told_from_its_events(house: House) -> None:
+async def test_a_workflow_is_told_from_its_events(house: House, mahavishnu: Mahavishnu) -> None:
     """Stages are counted once each; the numbers are those of the events, and never invented."""
     client = await house.client("mahavishnu")
-    await house.mahavishnu.broadcast_workflow_started("wf", {"total_stages": 4})
+    await mahavishnu.broadcast_workflow_started("wf", {"total_stages": 4})
     for stage in ("plan", "build", "plan"):
-        await house.mahavishnu.broadcast_workflow_stage_completed("wf", stage, {})
+        await mahavishnu.broadcast_workflow_stage_completed("wf", stage, {})
     running = (await client.request("get_workflow_status", workflow_id="wf"))["data"]
     assert running == {
         "workflow_id": "wf",
@@ -212,11 +219,11 @@ async def test_a_workflow_is_told_from_its_events(house: House) -> None:
         "current_stage": "plan",
         "progress": 0.5,
     }
-    await house.mahavishnu.broadcast_workflow_failed("wf", "time-out")
+    await mahavishnu.broadcast_workflow_failed("wf", "time-out")
     failed = await client.request("get_workflow_status", workflow_id="wf")
     assert failed["data"] | {"status": "failed", "error": "time-out", "completed_at": TIME} == failed["data"]
     assert failed["seq"] == 5
-    await house.mahavishnu.broadcast_workflow_completed("wf2", {"n": 1})
+    await mahavishnu.broadcast_workflow_completed("wf2", {"n": 1})
     completed = (await client.request("get_workflow_status", workflow_id="wf2"))["data"]
     assert (completed["status"], completed["total_stages"], completed["result"]) == ("completed", None, {"n": 1})
 
@@ -250,13 +257,13 @@ async def test_every_dialect_joins_and_leaves(house: House, room: str) -> None:
     await check_dialects(await house.client("mahavishnu"), room)
 
 
-async def test_families_of_events_go_where_the_family_goes(house: House) -> None:
+async def test_families_of_events_go_where_the_family_goes(house: House, mahavishnu: Mahavishnu) -> None:
     """`code.*` to `code`, learning to the ecosystem, backups to everybody."""
     client = await house.client("mahavishnu")
     await client.subscribe("code", "symbiotic:ecosystem", "global")
     for event in ("code.indexed", "learning.metrics", "skill.effectiveness", "strategy.recommender", "backup.done"):
-        await house.mahavishnu.broadcast_event(event, {"n": 1})
-    await house.mahavishnu.broadcast_event("worker.availability_changed", {"worker_type": "gpu", "state": "up"})
+        await mahavishnu.broadcast_event(event, {"n": 1})
+    await mahavishnu.broadcast_event("worker.availability_changed", {"worker_type": "gpu", "state": "up"})
     assert [(heard["event"], heard["room"]) for heard in await client.sync()] == [
         ("code.indexed", "code"),
         ("learning.metrics", "symbiotic:ecosystem"),

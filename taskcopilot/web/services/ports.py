@@ -76,9 +76,7 @@ async def service_ports(core: Core, app: web.Application) -> AsyncIterator[dict[
     """
     settings = core.settings
     chosen = SERVICES.chosen(settings.services)
-    unknown = set(settings.service_addresses) - {service.name for service in SERVICES}
-    for name in sorted(unknown):
-        SERVICES[name]  # raises the error that lists those that are known
+    SERVICES.chosen(settings.service_addresses, flag="--service-addresses")
     addresses: dict[str, str] = {}
     async with contextlib.AsyncExitStack() as stack:
         for service in chosen:

@@ -31,7 +31,7 @@ _NO_TOKEN: Final = Closing(1008, "Authentication required")
 
 async def converse(request: web.Request, desk: Desk) -> web.StreamResponse:
     """Upgrade, greet, and pump until either side ends it. Who comes when the service is full is told so and closed."""
-    socket = new_socket(MAX_MESSAGE)
+    socket = new_socket(MAX_MESSAGE + 1)  # aiohttp refuses what is as long as the limit
     entered = desk.enter()
     connection: RoomConnection | None = None
     try:
