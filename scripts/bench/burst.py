@@ -37,7 +37,11 @@ def run(plan: Plan) -> Result:
     notes = [f"{name}: not measured, {reason}" for name, reason in missing.items() if reason]
     rows = _rows(runs)
     found = {row.what: row.median for row in rows}
-    notes += [_headroom(runs), loops(found, "CPU, bridge", "CPU, bridge on asyncio", "us CPU a delivery")]
+    notes += [
+        _profile(count),
+        _headroom(runs),
+        loops(found, "CPU, bridge", "CPU, bridge on asyncio", "us CPU a delivery"),
+    ]
     return Result("burst", "Burst fan-out", _REGION, rows, list(_claims(runs, found)), notes)
 
 
@@ -78,6 +82,12 @@ def _claims(runs: Runs, found: Mapping[str, float]) -> Iterator[Claim]:
     if NATS.name in runs:
         ratio = found["CPU, bridge"] / found[f"CPU, {NATS.name}"]
         yield at_most("burst: no more CPU a delivery than NATS", ratio, 1, "of its CPU")
+
+
+def _profile(count: int) -> str:
+    with facing(BRIDGE["uvloop"], CLIENTS) as pair:
+        pair.burst(_WARM_UP, TURN)
+        return pair.profile("the burst", lambda: pair.burst(count, TURN))
 
 
 def _headroom(runs: Runs) -> str:

@@ -84,6 +84,13 @@ class Pair:
         latencies = self.load.answer()["latencies"]
         return latencies, (cpu_seconds(pid) - cpu) / (count * self.clients) * 1e6
 
+    def profile(self, what: str, work: Callable[[], object]) -> str:
+        """Do the work once more under the server's profiler; only the bridge has one."""
+        self.server.ask(do="profile", on=True)
+        work()
+        found: str = self.server.ask(do="profile", on=False, what=what)["found"]
+        return found
+
 
 @contextlib.contextmanager
 def facing(contestant: Contestant, clients: int, groups: int = 1) -> Iterator[Pair]:

@@ -44,6 +44,8 @@ def run(plan: Plan) -> Result:
     notes = [f"{peer.name}: not measured, {peer.missing()}" for peer in PEERS if peer is NODE and peer.missing()]
     notes.append(loops(found, "CPU, bridge", "CPU, bridge on asyncio", "us CPU a delivery"))
     notes.append(loops(found, "p99, bridge", "p99, bridge on asyncio", "ms at p99"))
+    with facing(BRIDGE["uvloop"], CLIENTS) as pair:
+        notes.append(pair.profile("paced delivery", lambda: pair.paced(RATE, plan.size(50, 500))))
     return Result("paced", "Paced fan-out", _REGION, [*slow_rows, *cost_rows], claims, notes)
 
 

@@ -16,6 +16,7 @@ from typing import Final
 from bench.bridge import prepare
 from bench.machine import SERVER_CORE, cpu_seconds
 from bench.processes import environment, scratch, started
+from bench.profiling import by_package
 from bench.result import Plan, Result, Row, at_most
 
 __all__ = ["run"]
@@ -55,6 +56,7 @@ def run(plan: Plan) -> Result:
             for name, (wall, cpu) in _round(database):
                 runs.setdefault(name, []).extend([wall] if turn else [])
                 runs.setdefault(f"CPU, {name}", []).extend([cpu] if turn else [])
+    notes = list(_profiles())
     rows = [Row(name, "ms", values) for name, values in runs.items()]
     found = {row.what: row.median for row in rows}
     claims = [
@@ -63,7 +65,7 @@ def run(plan: Plan) -> Result:
         at_most("importing the client within 150 ms", found["import task_copilot_client"], 150, "ms"),
         at_most("MCP answers initialize within 1.5 s", found["mcp until initialize"], 1_500, "ms"),
     ]
-    return Result("start", "Start", _REGION, rows, claims)
+    return Result("start", "Start", _REGION, rows, claims, notes)
 
 
 def _round(database: Path) -> Iterator[tuple[str, Times]]:
@@ -116,6 +118,19 @@ def _mcp(database: Path) -> Times:
     if "serverInfo" not in json.dumps(answer):
         raise RuntimeError(f"no answer to initialize: {answer}")
     return took
+
+
+def _profiles() -> Iterator[str]:
+    """Say which packages are imported how long, where that is all there is."""
+    timed = (sys.executable, "-X", "importtime")
+    for name, command in (
+        ("--help", ("-m", "taskcopilot", "--help")),
+        ("import task_copilot_client", ("-c", "import task_copilot_client")),
+        ("what serve imports", ("-c", "import taskcopilot.cli.serve, taskcopilot.core, taskcopilot.web.app")),
+        ("what mcp imports", ("-c", "import taskcopilot.cli.mcp, taskcopilot.core, taskcopilot.mcp.server")),
+    ):
+        done = subprocess.run([*timed, *command], capture_output=True, text=True, env=environment(), check=True)
+        yield by_package(name, done.stderr)
 
 
 def _free_port() -> int:

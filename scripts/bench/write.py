@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import cProfile
 import itertools
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +17,10 @@ from bench.bridge import prepare, serving
 from bench.load import http
 from bench.machine import cpu_seconds
 from bench.processes import in_process, scratch
+from bench.profiling import by_function
 from bench.result import Plan, Result, Row, at_least, loops
 from bench.workload import fill, on_loop, opened
+from taskcopilot.core import Core
 
 __all__ = ["run"]
 
@@ -49,6 +52,7 @@ def run(plan: Plan) -> Result:
         loops(found, cpu(who, "uvloop"), cpu(who, "asyncio"), f"us CPU a call, {who}")
         for who in ("1 caller", "16 callers")
     ]
+    notes.append(in_process(_profile, plan.size(100, 2_000)))
     notes.append(
         "`bare SQLite` is one UPDATE and its synced commit in a loop: what this disk allows one caller at most."
     )
@@ -91,15 +95,35 @@ async def _call(database: Path, callers: int, calls: int) -> tuple[float, float]
     """Return calls a second, and us of CPU a call."""
     async with opened(database) as core:
         ids = await fill(core, TASKS)
-        number = itertools.count()
-
-        async def caller() -> None:
-            while (n := next(number)) < calls:
-                await core.toolbox.call("task_update", {"id": ids[n % TASKS], "notes": f"n{n}"})
-
         began, cpu = time.perf_counter(), time.process_time()
-        await asyncio.gather(*(caller() for _ in range(callers)))
+        await _update(core, ids, callers, calls)
         return calls / (time.perf_counter() - began), (time.process_time() - cpu) / calls * 1e6
+
+
+async def _update(core: Core, ids: Sequence[str], callers: int, calls: int) -> None:
+    number = itertools.count()
+
+    async def caller() -> None:
+        while (n := next(number)) < calls:
+            await core.toolbox.call("task_update", {"id": ids[n % TASKS], "notes": f"n{n}"})
+
+    await asyncio.gather(*(caller() for _ in range(callers)))
+
+
+def _profile(calls: int) -> str:
+    with scratch() as directory:
+        return on_loop("uvloop", _profiled_calls, directory / "tasks.db", calls)
+
+
+async def _profiled_calls(database: Path, calls: int) -> str:
+    """Profile the database's thread while 16 callers write."""
+    async with opened(database) as core:
+        ids = await fill(core, TASKS)
+        profile = cProfile.Profile()
+        await core.database.write(lambda _connection: profile.enable())
+        await _update(core, ids, 16, calls)
+        await core.database.write(lambda _connection: profile.disable())
+        return by_function("the writer's thread, 16 callers", profile)
 
 
 def _bare(calls: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final, Self
 
 __all__ = ["KeptAlive", "rate"]
@@ -74,13 +74,18 @@ async def rate(port: int, connections: int, requests: Iterator[bytes], seconds: 
     return sum(counts) / took
 
 
-async def times(port: int, request: bytes, count: int, clock: Callable[[], float] = time.perf_counter) -> list[float]:
-    """Send the same request again and again on one connection, and return how long each answer took, in ms."""
+async def times(port: int, request: bytes, count: int, between: Iterator[bytes] | None = None) -> list[float]:
+    """Send the same request again and again on one connection, and return how long each answer took, in ms.
+
+    Before each, one of the requests `between` is sent, whose time does not count.
+    """
     peer = await KeptAlive.to(port)
     found = []
     for _ in range(count):
-        began = clock()
+        if between is not None:
+            await peer.send(next(between))
+        began = time.perf_counter()
         await peer.send(request)
-        found.append((clock() - began) * 1_000)
+        found.append((time.perf_counter() - began) * 1_000)
     peer.close()
     return found

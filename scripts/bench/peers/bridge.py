@@ -6,12 +6,14 @@ python -m bench.peers.bridge LOOP DATABASE [EVENTS-TO-KEEP]
 from __future__ import annotations
 
 import asyncio
+import cProfile
 import sys
 import time
 from pathlib import Path
 from typing import Any, Final
 
 from bench.peers.control import Commands, obey, pacing, publishing
+from bench.profiling import by_function
 from bench.workload import new_event, on_loop, opened
 from taskcopilot.core import Core
 from taskcopilot.events import Event
@@ -58,8 +60,24 @@ def _further(core: Core) -> Commands:
             late.append((time.perf_counter() - began - _LOOK) * 1_000)
         return {"late": late}
 
+    profile = cProfile.Profile()
+
+    async def profiled(command: dict[str, Any]) -> dict[str, Any]:
+        """Begin to profile the event loop's thread; or end it, and say what it found."""
+        if command["on"]:
+            profile.enable()
+            return {}
+        profile.disable()
+        return {"found": by_function(command["what"], profile)}
+
     at_a_rate = pacing(lambda: core.recorder.record(_unit))
-    return {"recorded": recorded, "recorded_at_a_rate": at_a_rate, "tasks": tasks, "lag": lag}
+    return {
+        "recorded": recorded,
+        "recorded_at_a_rate": at_a_rate,
+        "tasks": tasks,
+        "lag": lag,
+        "profile": profiled,
+    }
 
 
 def _unit(tx: Tx) -> None:
