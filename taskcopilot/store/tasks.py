@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 import orjson
@@ -23,11 +23,6 @@ _INSERT: Final = """
     INSERT INTO tasks
         (id, prd_id, parent_id, title, description, assigned_agent, status, metadata, created_at, updated_at)
     VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?)
-"""
-
-_UPDATE: Final = """
-    UPDATE tasks SET status = ?, assigned_agent = ?, notes = ?, blocked_reason = ?, metadata = ?, updated_at = ?
-    WHERE id = ?
 """
 
 
@@ -117,19 +112,19 @@ def insert(
     return cast("Task", find(tx, task_id))
 
 
-def update(
-    tx: Tx,
-    task_id: str,
-    *,
-    status: TaskStatus,
-    assigned_agent: str | None,
-    notes: str | None,
-    blocked_reason: str | None,
-    metadata: Mapping[str, Any],
-) -> Task:
-    """Write the fields that tools may change, and return the task as it is now."""
-    tx.execute(_UPDATE, (status, assigned_agent, notes, blocked_reason, encode_metadata(metadata), tx.at, task_id))
-    return cast("Task", find(tx, task_id))
+def update(tx: Tx, before: Task, wanted: Mapping[str, Any]) -> Task:
+    """Write the wanted columns that differ, and `updated_at`; return the task as it is now.
+
+    Columns that stay are left out: SQLite would rewrite every index that they are in, a page each for every commit.
+    Keys of `wanted` are fields of a task that tools may change, written in this program, never input.
+    """
+    changed = {name: value for name, value in wanted.items() if value != getattr(before, name)}
+    values = [encode_metadata(value) if name == "metadata" else value for name, value in changed.items()]
+    columns = ", ".join(f"{name} = ?" for name in (*changed, "updated_at"))
+    tx.execute(f"UPDATE tasks SET {columns} WHERE id = ?", (*values, tx.at, before.id))  # noqa: S608
+    if "metadata" in changed:  # and with it, perhaps, the stream
+        return cast("Task", find(tx, before.id))
+    return replace(before, **changed, updated_at=tx.at)
 
 
 def work_product_briefs(tx: ReadTx, task_id: str) -> list[sqlite3.Row]:

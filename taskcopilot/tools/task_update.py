@@ -76,7 +76,7 @@ def refuse_archived(task: Task) -> None:
 
 def apply_update(tx: Tx, before: Task, call: TaskUpdate) -> Task:
     """Write the change and emit its events, in their order; returns the task as it is now."""
-    after = tasks.update(tx, before.id, **_wanted(tx, before, call))
+    after = tasks.update(tx, before, _wanted(tx, before, call))
     tx.emit(_updated(before, after))
     if before.assigned_agent and after.assigned_agent != before.assigned_agent:
         performance.write(tx, after, before.assigned_agent, "reassigned")
