@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 from aiohttp import web
 
@@ -33,6 +34,16 @@ class TransportSink:
         if self._transport.is_closing():
             raise ConnectionResetError("the connection is closed")
         await self._writer.drain()
+
+    def give_up_after(self, seconds: float) -> None:
+        """Have the system end the connection when the peer takes nothing of what waits for it, for so long.
+
+        That is how a dead path is found out about by who only writes. Where the system cannot (it is Linux that can),
+        it ends when the system gives up by itself.
+        """
+        used = self._transport.get_extra_info("socket")
+        if used is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+            used.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
 
     def abort(self) -> None:
         """Cut the connection: a close would wait for a peer that reads nothing, and keep its buffer."""

@@ -18,8 +18,12 @@ from taskcopilot.web.keys import HUB
 from taskcopilot.web.ws import SOCKETS
 from tests.helpers.cable import cable
 from tests.helpers.chaos_proxy import FAIR, ChaosProxy, Weather
+from tests.helpers.memory import open_sockets
+from tests.helpers.peer import event_stream
+from tests.helpers.processes import bridge
 from tests.helpers.server import RunningServer, running_server
-from tests.helpers.waiting import until
+from tests.helpers.waiting import until, wait_until
+from tests.helpers.writer import writing
 
 T = TypeVar("T")
 
@@ -100,6 +104,23 @@ async def test_a_dead_path_is_noticed_and_everything_is_given_back(tmp_path: Pat
             wanted = [str(number) for number in range(20)]
             await until(lambda: all(len(each.titles) >= len(wanted) for each in heard), "the clients' return")
             assert [each.titles for each in heard] == [wanted] * CLIENTS
+
+
+def test_a_stream_of_events_over_a_dead_path_is_given_back(tmp_path: Path, say) -> None:
+    """H7: who only listens cannot be asked; what it does not acknowledge tells that it is gone."""
+    with (
+        cable() as laid,
+        bridge(tmp_path, "--db", "tasks.db", "--host", laid.here, "--ping-interval", str(PING)) as (server, ready),
+        writing(tmp_path / "tasks.db") as writer,
+    ):
+        idle = open_sockets(server.pid)
+        with laid.there(lambda: event_stream(ready["url"])):
+            assert open_sockets(server.pid) == idle + 1
+            laid.pull()
+            began = time.monotonic()
+            writer.commit()
+            wait_until(lambda: open_sockets(server.pid) == idle, "the bridge giving the connection back")
+            say(f"ping interval {PING} s: given up {time.monotonic() - began:.1f} s after the path went dead")
 
 
 async def _connect(stack: contextlib.AsyncExitStack, path: Way, url: str, heard: Heard) -> None:

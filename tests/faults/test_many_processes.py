@@ -97,8 +97,7 @@ def agents(home: Path, count: int) -> Iterator[tuple[str, list[Agent]]]:
         port = str(probe.getsockname()[1])
     options = ("mcp", "--db", "tasks.db", "--port", port)
     with contextlib.ExitStack() as stack:
-        processes = [stack.enter_context(running(home, *options)) for _ in range(count)]
-        crew = [Agent(process) for process in processes]
+        crew = [Agent(stack.enter_context(running(home, *options))) for _ in range(count)]
         url = f"http://127.0.0.1:{port}"
         _holder(url)
         yield url, crew

@@ -97,7 +97,7 @@ def test_a_second_signal_under_load_does_not_hang(tmp_path: Path, number: signal
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_at_any_moment_of_the_start_ends_it(tmp_path: Path, size, say, number: signal.Signals) -> None:
     """From before the imports to after the ready line: it ends in time, and leaves a database that opens."""
-    moments, codes, longest = size(5, 20), set(), 0.0
+    moments, codes, longest = size(3, 8), set(), 0.0
     began = time.monotonic()
     with bridge(tmp_path, "--db", "tasks.db"):
         start = time.monotonic() - began

@@ -105,6 +105,19 @@ class Peer:
         self.ended = not data
 
 
+def event_stream(url: str, *, receive_buffer: int = 0) -> socket.socket:
+    """Open a stream of server-sent events; returns once its first bytes are there."""
+    stream = socket.socket()
+    stream.settimeout(DEADLINE)
+    if receive_buffer:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    host, _, port = url.partition("://")[2].partition(":")
+    stream.connect((host, int(port)))
+    stream.sendall(f"GET /api/events/stream HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+    assert b" 200 " in stream.recv(20)
+    return stream
+
+
 def _first(data: bytearray) -> tuple[int, bytes, int] | None:
     """Return opcode, payload and whole length of the first frame, None when not all of it is there."""
     if len(data) < 2:

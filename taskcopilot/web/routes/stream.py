@@ -23,6 +23,9 @@ __all__ = ["ROUTES"]
 HEARTBEAT: Final = 15.0
 """Seconds between two heartbeats: proxies close what is silent for longer than half a minute."""
 
+_SILENT_INTERVALS: Final = 2
+"""Ping intervals in which a peer may take nothing of what waits for it; the same patience as with a WebSocket (C3)."""
+
 _RETRY: Final = b"retry: 1000\n"
 """Milliseconds after which a browser comes back."""
 
@@ -46,6 +49,7 @@ async def stream_events(request: web.Request) -> web.StreamResponse:
     response.enable_chunked_encoding()
     await response.prepare(request)
     sink, wire = TransportSink(request), EventStreamWire(hub.log_state.epoch)
+    sink.give_up_after(_SILENT_INTERVALS * request.app[CORE].settings.ping_interval)
     member = hub.attach(sink, wire)
     try:
         position = hub.hold(member, wanted, cursor)
