@@ -36,6 +36,7 @@ _COMMANDS: Final = {
     "call": ("tools", "Call any tool with JSON."),
     "events": ("events", "Print the event log."),
     "watch": ("watch", "Print events as they happen."),
+    "top": ("top", "Watch streams, agents and events in the terminal."),
     "wait": ("wait", "Wait for an event, print it, and exit."),
     "doctor": ("care", "Check that the database is sound."),
     "backup": ("care", "Copy the database while it is in use."),

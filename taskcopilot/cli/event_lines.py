@@ -13,7 +13,7 @@ from taskcopilot.bridge.protocol import encode_event
 from taskcopilot.cli.render import plain
 from taskcopilot.events import Event
 
-__all__ = ["EventPrinter"]
+__all__ = ["EventPrinter", "gist"]
 
 _COLOURS: Final = {
     "blocked": "red",
@@ -49,14 +49,14 @@ class EventPrinter:
         kind = f"{event.type:<19}"
         if self._colour and (colour := _COLOURS.get(event.type.rpartition(".")[2])):
             kind = click.style(kind, fg=colour)
-        return f"{event.seq:>6}  {event.at[11:19]}  {kind}  {plain(event.topic)}  {plain(_gist(event))}".rstrip()
+        return f"{event.seq:>6}  {event.at[11:19]}  {kind}  {plain(event.topic)}  {plain(gist(event))}".rstrip()
 
     def _print(self, line: str) -> None:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
 
-def _gist(event: Event) -> str:
+def gist(event: Event) -> str:
     """Say in a few words what happened; what the topic says already is left out."""
     data: dict[str, Any] = orjson.loads(event.data)
     match event.type:
