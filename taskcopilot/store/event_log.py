@@ -35,7 +35,9 @@ class LogState:
 
 
 def create(connection: sqlite3.Connection, epoch: str) -> None:
-    """Give a new log its epoch; a log that has one keeps it."""
+    """Give a new log its epoch; a log that has one keeps it, and nobody has to wait for the right to write."""
+    if connection.execute("SELECT 1 FROM log_state WHERE id = 1").fetchone():
+        return
     connection.execute(
         "INSERT INTO log_state (id, epoch, head, pruned_to) VALUES (1, ?, 0, 0) ON CONFLICT (id) DO NOTHING", (epoch,)
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -160,3 +162,68 @@ def test_a_full_disk_stops_writes_only_and_only_while_it_is_full(
         assert "Traceback" not in process.err.text()
     assert max(took) < 10
     say(f"disk full {len(took)} times: writes again after {max(took):.2f} s, {len(people.refused)} calls refused")
+
+
+async def test_a_checkpoint_that_fails_costs_no_patience(tmp_path: Path) -> None:
+    """It is told as an error of the store, and the writer waits for locks as long as before."""
+
+    class Refuses(CommitFails):
+        def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+            return super().execute("COMMIT" if "checkpoint" in sql else sql, *parameters)
+
+    async with core(tmp_path) as running:
+        await running.call("task_create", title="t")
+        writer, run_on = running.database._writer, running.database._writer.run
+        writer.run = lambda unit: run_on(lambda connection: unit(Refuses(connection, saved=True)))  # type: ignore[method-assign]
+        with pytest.raises(StoreError):
+            await running.database.checkpoint()
+        writer.run = run_on  # type: ignore[method-assign]
+        assert await running.recorder.record(lambda tx: tx.value("PRAGMA busy_timeout")) == 5_000
+        assert await running.database.checkpoint()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 32 MiB of its own."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", disk], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def test_a_disk_that_is_really_full(small_disk: Path, size: Callable[[int, int], int]) -> None:
+    """As above, by a file that takes all the room there is: also what SQLite shares between processes cannot grow."""
+    filler = small_disk / "filler"
+    with bridge(small_disk, "--db", "tasks.db") as (process, ready), crowd(ready["url"], publishers=1) as people:
+        for _ in range(size(1, 3)):
+            count = len(people.acknowledged)
+            wait_until(lambda: len(people.acknowledged) > count + 3)  # noqa: B023 - used up in this turn
+            fill(filler)
+            before = len(people.refused)
+            wait_until(lambda: len(people.refused) > before + 10)  # noqa: B023
+            assert health(ready["url"])["status"] == "ok"
+            assert requests.get(f"{ready['url']}/api/tasks", timeout=10).json()["tasks"]
+            filler.unlink()
+        count = len(people.acknowledged)
+        wait_until(lambda: len(people.acknowledged) > count + 3)
+        people.stop()
+        assert {code for _, code in people.refused} <= {"STORE_FULL", "OUTCOME_UNKNOWN"}
+        people.check_log_rule(small_disk / "tasks.db")
+        process.stop()
+        assert "Traceback" not in process.err.text()
+
+
+def fill(file: Path) -> None:
+    """Write until there is no room for another byte."""
+    with file.open("wb", buffering=0) as writing:
+        for piece in (1 << 16, 1 << 12, 1):
+            with contextlib.suppress(OSError):
+                while writing.write(bytes(piece)) == piece:
+                    pass

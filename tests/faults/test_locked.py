@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests.helpers.crowd import crowd, log_of
-from tests.helpers.processes import bridge
+from tests.helpers.processes import bridge, run
 
 HELD = 0.5
 """Seconds for which the lock is held where the bridge waits for it."""
@@ -61,6 +61,22 @@ def test_a_long_wait_is_told_and_changes_nothing(tmp_path: Path) -> None:
         people.acknowledged["key"] = people.create("key").json()
         people.acknowledged["before"] = people.create("before").json()
         people.check_log_rule(tmp_path / "tasks.db")
+
+
+def test_whoever_starts_meanwhile_reads_and_is_told_when_it_writes(tmp_path: Path) -> None:
+    """A process that comes while another one holds the database opens it, reads, and is refused a write in one line."""
+    where, patience = ("--db", "tasks.db"), {"TASKCOPILOT_BUSY_TIMEOUT": "0.3"}
+    assert run(tmp_path, "task", "create", "first", *where).returncode == 0
+    with held(tmp_path / "tasks.db"):
+        with bridge(tmp_path, *where, **patience) as (_, ready):
+            answer_while_held(ready["url"])
+        listed = run(tmp_path, "task", "list", *where, **patience)
+        refused = run(tmp_path, "task", "create", "second", *where, **patience)
+    assert listed.returncode == 0
+    assert "first" in listed.stdout
+    assert refused.returncode == 1
+    assert refused.stderr == "error: another process holds the database; nothing was changed; try again\n"
+    assert len(log_of(tmp_path / "tasks.db")) == 1
 
 
 def answer_while_held(url: str) -> None:
