@@ -84,7 +84,7 @@ class EventIterator:
         if self._around.is_callback_thread():
             raise RuntimeError("events cannot be waited for inside a callback: it would wait for itself")
         while not self._is_closed:
-            event = self._pages.popleft() if self._pages else self._next()
+            event = self._step()
             if event is not None:
                 return event
         raise StopIteration
@@ -104,8 +104,10 @@ class EventIterator:
         """Close."""
         self.close()
 
-    def _next(self) -> Event | None:
+    def _step(self) -> Event | None:
         """Take one step: None means that there is to be another, unless this one closed it."""
+        if self._pages:
+            return self._pages.popleft()
         if self._is_behind:
             self._turn_page()
             return None
