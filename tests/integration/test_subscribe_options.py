@@ -11,7 +11,9 @@ import orjson
 import pytest
 
 from taskcopilot.events import Payload, StreamCompleted, StreamProgress
+from taskcopilot.store.event_log import PAGE
 from taskcopilot.store.transaction import Tx
+from taskcopilot.web import past
 from taskcopilot.web.keys import HUB
 from tests.helpers.server import RunningServer
 from tests.helpers.waiting import DEADLINE
@@ -207,6 +209,18 @@ async def test_last_counts_what_the_filter_lets_through(
     assert [(await hear(socket))["seq"] for _ in range(2)] == [6, 8]
     await create(server, 1, streamId="A")
     assert (await hear(socket))["seq"] == 13
+
+
+async def test_last_looks_back_at_a_bounded_part_of_the_log(
+    server: RunningServer, socket: aiohttp.ClientWebSocketResponse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S2: in whole pages; what hardly ever happens is not looked for through all of the past."""
+    monkeypatch.setattr(past, "MAX_SCAN", 2 * PAGE)
+    await record(server, [END, *[progress("B", 1)] * (PAGE - 2), END, *[progress("B", 1)] * (2 * PAGE - 1)])
+    await ask(socket, "stream:A", last=2)
+    assert (await hear(socket))["seq"] == PAGE
+    await record(server, [END])
+    assert (await hear(socket))["seq"] == 3 * PAGE
 
 
 async def test_a_snapshot_is_of_all_and_the_events_after_it_are_filtered(
