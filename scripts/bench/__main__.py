@@ -36,15 +36,17 @@ def main() -> int:
     options = _options()
     machine.pin(machine.LOAD_CORE)
     plan = Plan(options.quick)
-    results = {name: _measure(name, plan) for name in options.only}
+    results = []
+    for name in options.only:
+        results.append(_measure(name, plan))
+        if not plan.quick:
+            report.keep(results[-1])
     if options.json:
-        facts = {"machine": machine.describe(), "results": [result.as_json() for result in results.values()]}
+        facts = {"machine": machine.describe(), "results": [result.as_json() for result in results]}
         options.json.write_text(json.dumps(facts, indent=1), "utf-8")
     if not plan.quick:
-        everything = {**report.kept_results(), **results}
-        report.keep(everything)
-        known = [everything[name] for name in BENCHMARKS if name in everything]
-        report.page(known, machine.describe())
+        kept = report.kept_results()
+        report.page([kept[name] for name in BENCHMARKS if name in kept], machine.describe())
         print(f"\nwritten: {report.PAGE}")
     return 0
 
@@ -67,10 +69,10 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _measure(name: str, plan: Plan) -> Result:
-    load = os.getloadavg()[0]
+    before = os.getloadavg()[0]
     began = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     result: Result = importlib.import_module(f"bench.{name}").run(plan)
-    result.about = {"on": began, "load average before": f"{load:.1f}"}
+    result.about = {"on": began, "load average before and after": f"{before:.1f} and {os.getloadavg()[0]:.1f}"}
     report.show(result)
     return result
 

@@ -43,10 +43,11 @@ def kept_results() -> dict[str, Result]:
     return {name: Result.from_json(values) for name, values in json.loads(_KEPT.read_text("utf-8")).items()}
 
 
-def keep(results: Mapping[str, Result]) -> None:
-    """Keep results for the page."""
+def keep(result: Result) -> None:
+    """Keep a result for the page, in the place of the one before."""
+    kept = {**kept_results(), result.name: result}
     _KEPT.parent.mkdir(parents=True, exist_ok=True)
-    _KEPT.write_text(json.dumps({name: result.as_json() for name, result in results.items()}, indent=1), "utf-8")
+    _KEPT.write_text(json.dumps({name: one.as_json() for name, one in kept.items()}, indent=1), "utf-8")
 
 
 def page(results: Iterable[Result], machine: Mapping[str, str], path: Path = PAGE) -> None:
