@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Final
 
@@ -32,13 +33,17 @@ BENCHMARKS: Final = (
 
 
 def main() -> int:
-    """Return 0 when everything was measured, whatever came out."""
+    """Return 0 when everything was measured, whatever came out; 1 when a benchmark failed."""
     options = _options()
     machine.pin(machine.LOAD_CORE)
     plan = Plan(options.quick)
-    results = []
+    results: list[Result] = []
     for name in options.only:
-        results.append(_measure(name, plan))
+        try:
+            results.append(_measure(name, plan))
+        except Exception:  # noqa: BLE001 - what the others find is of use all the same
+            traceback.print_exc()
+            continue
         if not plan.quick:
             report.keep(results[-1])
     if options.json:
@@ -48,7 +53,7 @@ def main() -> int:
         kept = report.kept_results()
         report.page([kept[name] for name in BENCHMARKS if name in kept], machine.describe())
         print(f"\nwritten: {report.PAGE}")
-    return 0
+    return 0 if len(results) == len(options.only) else 1
 
 
 def _options() -> argparse.Namespace:

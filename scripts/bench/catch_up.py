@@ -9,6 +9,7 @@ from typing import Final
 
 from bench.contest import Pair, subscribers
 from bench.load import frames
+from bench.load.counting import Counter
 from bench.machine import SERVER_CORE
 from bench.processes import in_process, python, scratch, started
 from bench.result import Plan, Result, Row, at_most, percentile
@@ -24,9 +25,6 @@ A log of 100,000 events; 100 live subscribers get 100 events a second that are c
 subscribes with `since` 0: from sending that until it has read all it missed and one live event. Live latency: from the
 unit of work until a subscriber's process has read the event, disk included; five seconds without anybody behind, then
 five seconds in which one client after the other catches up."""
-
-_MARKER: Final = MARKER.encode()
-_OVERLAP: Final = len(_MARKER) - 1
 
 
 def run(plan: Plan) -> Result:
@@ -87,12 +85,11 @@ def _catch_up(port: int, over: threading.Event) -> float | None:
     began = time.perf_counter()
     data = frames.subscribe(peer, topics=["task:*"], since=0)
     head = int(data.split(b'"seq":')[1].split(b",")[0].rstrip(b"}"))
-    found, end = data.count(_MARKER), data[-_OVERLAP:]
+    counter = Counter(MARKER.encode())
+    found = counter.feed(bytearray(data), len(data))
     try:
         while found <= head:
-            size = peer.recv_into(buffer)
-            found += buffer.count(_MARKER, 0, size) + (end + buffer[: min(size, _OVERLAP)]).count(_MARKER)
-            end = (end + bytes(buffer[max(0, size - _OVERLAP) : size]))[-_OVERLAP:]
+            found += counter.feed(buffer, peer.recv_into(buffer))
     except TimeoutError:
         if not over.is_set():
             raise

@@ -16,6 +16,7 @@ import sys
 import time
 from typing import Any, Final
 
+from bench.load.counting import Counter
 from bench.load.dialects import DIALECTS
 from bench.load.frames import PONG
 from bench.workload import MARKER
@@ -24,7 +25,6 @@ __all__ = ["Subscribers"]
 
 _BUFFER: Final = 1 << 18
 _MARKER: Final = MARKER.encode()
-_OVERLAP: Final = len(_MARKER) - 1
 _PUBLISHED: Final = re.compile(rb'"t":"(\d{18})"')
 _SAMPLED: Final = 20
 """Clients whose events are timed, spread evenly over all."""
@@ -47,7 +47,7 @@ class Subscribers:
             self._poll.register(peer, select.EPOLLIN)
         step = max(1, clients // _SAMPLED)
         self._sampled = {peer.fileno() for peer in self._peers[::step]}
-        self._ends: dict[int, bytes] = {}
+        self._counters = {descriptor: Counter(_MARKER) for descriptor in self._by_descriptor}
         self._buffer = bytearray(_BUFFER)
         self._last_sign = time.monotonic()
 
@@ -68,13 +68,7 @@ class Subscribers:
         size = self._by_descriptor[descriptor].recv_into(self._buffer)
         if not size:
             raise ConnectionError("the server closed a connection")
-        found = self._buffer.count(_MARKER, 0, size)
-        if end := self._ends.get(descriptor):
-            found += (end + self._buffer[: min(size, _OVERLAP)]).count(_MARKER)
-        last = bytes(self._buffer[max(0, size - _OVERLAP) : size])
-        if size < _OVERLAP:
-            last = (self._ends.get(descriptor, b"") + last)[-_OVERLAP:]
-        self._ends[descriptor] = last
+        found = self._counters[descriptor].feed(self._buffer, size)
         if latencies is not None:
             now = time.perf_counter_ns()
             latencies += [(now - int(at)) / 1e6 for at in _PUBLISHED.findall(self._buffer, 0, size)]
