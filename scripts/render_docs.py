@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
 from taskcopilot.config import TABLE
 from taskcopilot.events import PAYLOADS
+from taskcopilot.services.table import SERVICES
 from taskcopilot.tools.table import REGISTRY
 
 DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
@@ -52,7 +54,42 @@ def tools() -> Iterator[str]:
         yield f"| `{tool.name}` | {', '.join(names)} | {tool.description} |"
 
 
-TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {"events": events, "settings": settings, "tools": tools}
+def services() -> Iterator[str]:
+    """One row per service."""
+    yield "| service | port | channels | requests | clients may publish |"
+    yield "|---|---|---|---|---|"
+    for service in SERVICES:
+        channels = ", ".join(f"`{channel}`" for channel in service.channels)
+        requests = ", ".join(f"`{request.event}` ({_names(request.arguments)})" for request in service.requests)
+        relays = ", ".join(f"`{relay.event.event}`" for relay in service.relays)
+        yield f"| `{service.name}` | {service.port} | {channels} | {requests} | {relays} |"
+
+
+def service_events() -> Iterator[str]:
+    """One row per event of a service."""
+    yield "| service | event | data | rooms | topic |"
+    yield "|---|---|---|---|---|"
+    for service in SERVICES:
+        for event in service.events:
+            rooms = ", ".join(f"`{room}`" for room in event.goes_to)
+            data = ", ".join(filter(None, [_names(event), "..." if event.model_config["extra"] == "allow" else ""]))
+            topic = "passing" if event.passing else f"`{event.about}`"
+            yield f"| {service.name} | `{event.event}` | {data} | {rooms} | {topic} |"
+
+
+def _names(model: type[BaseModel]) -> str:
+    """Return the fields of a model; those that need not be given have a question mark."""
+    fields = {name: field for name, field in model.model_fields.items() if name != "timestamp"}
+    return ", ".join(name if field.is_required() else f"{name}?" for name, field in fields.items())
+
+
+TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {
+    "events": events,
+    "settings": settings,
+    "tools": tools,
+    "services": services,
+    "service_events": service_events,
+}
 
 
 def rendered(text: str) -> str:

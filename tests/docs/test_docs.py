@@ -11,11 +11,13 @@ import pytest
 
 from taskcopilot import errors
 from taskcopilot.bridge.protocol import CloseCode, ErrorCode
+from taskcopilot.rooms.protocol import Code
 from taskcopilot.tools.table import REGISTRY
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text("utf-8")
-PROMISES = re.findall(r"^- \*\*([A-Z]\d+)\*\*", PROTOCOL, re.MULTILINE)
+SERVICES = (ROOT / "docs" / "services.md").read_text("utf-8")
+PROMISES = re.findall(r"^- \*\*([A-Z]\d+)\*\*", PROTOCOL + SERVICES, re.MULTILINE)
 
 
 def test_the_tables_of_the_docs_are_those_of_the_code() -> None:
@@ -44,6 +46,12 @@ def test_every_code_is_in_the_protocol() -> None:
     wire = {cls.code for cls in classes} - {"PORT_TAKEN"}
     for code in (*wire, *ErrorCode, *(str(int(code)) for code in CloseCode)):
         assert f"`{code}`" in PROTOCOL or f"| {code} |" in PROTOCOL, code
+
+
+def test_every_code_of_the_services_is_on_their_page() -> None:
+    """What clients of the services are refused with."""
+    for code in Code:
+        assert f"`{code}`" in SERVICES, code
 
 
 def test_every_tool_says_what_it_does() -> None:

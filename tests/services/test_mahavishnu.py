@@ -154,7 +154,7 @@ def mahavishnu(house: House) -> Mahavishnu:
 async def test_a_broadcast_reaches_every_room_of_it(
     house: House, mahavishnu: Mahavishnu, broadcast: tuple[str, tuple[Any, ...], str, dict[str, Any], list[str]]
 ) -> None:
-    """Who is in any of its rooms gets it once, with the room's name, its number, and the data of the contract."""
+    """V7: who is in any of its rooms gets it once, with the room's name, its number, and the data of the contract."""
     method, arguments, event, data, rooms = broadcast
     clients = {room: await house.client("mahavishnu") for room in rooms}
     for room, client in clients.items():

@@ -1,6 +1,6 @@
 """The room protocol over real sockets: what every service does, whatever it declares.
 
-The numbers S1 to S10 are the promises of docs/services.md.
+The numbers V1 to V10 are the promises of docs/services.md.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def mahavishnu(house: House) -> Mahavishnu:
 @pytest.mark.parametrize("path", ["/", "/ws", "/any/path?with=query"])
 @pytest.mark.parametrize("service", NAMES)
 async def test_each_service_is_on_its_own_port_at_any_path(house: House, service: str, path: str) -> None:
-    """S1: no Origin, any subprotocol offered, text and binary JSON."""
+    """V1: no Origin, any subprotocol offered, text and binary JSON."""
     client = await house.connect(service, path, protocols=["mcp", "other"])
     assert client.socket.protocol is None
     assert (await client.hear())["data"]["server"] == service
@@ -55,7 +55,7 @@ async def test_each_service_is_on_its_own_port_at_any_path(house: House, service
 
 @pytest.mark.parametrize("service", NAMES)
 async def test_each_service_is_on_the_main_port_too(house: House, service: str) -> None:
-    """S1: at /ws/{service}; another name is not found, and so is a visit without an upgrade."""
+    """V1: at /ws/{service}; another name is not found, and so is a visit without an upgrade."""
     client = await house.connect_to(f"{house.server.ws_url}/{service}")
     assert (await client.hear())["data"]["server"] == service
     await house.server.get(f"/ws/{service}", expect=404)
@@ -66,7 +66,7 @@ async def test_each_service_is_on_the_main_port_too(house: House, service: str) 
 
 @pytest.mark.parametrize("service", list(SERVICES), ids=lambda service: service.name)
 async def test_the_first_message_is_the_welcome(house: House, service: Any) -> None:
-    """S2: with the connection's id and the members that clients of that service look for."""
+    """V2: with the connection's id and the members that clients of that service look for."""
     first, second = [await (await house.connect(service.name)).hear() for _ in range(2)]
     assert (first["type"], first["event"], first["room"]) == ("event", "session.created", None)
     assert first["data"] == {
@@ -80,7 +80,7 @@ async def test_the_first_message_is_the_welcome(house: House, service: Any) -> N
 
 
 async def test_every_message_has_the_nine_members_and_a_known_type(house: House, mahavishnu: Mahavishnu) -> None:
-    """S3: answers, errors, events and pongs; what is not set is null, and data an object."""
+    """V3: answers, errors, events and pongs; what is not set is null, and data an object."""
     client = await house.client("mahavishnu")
     response = (await client.subscribe("global"))[0]
     assert [response[key] for key in ("room", "error_code", "error_message")] == [None, None, None]
@@ -106,7 +106,7 @@ async def test_every_message_has_the_nine_members_and_a_known_type(house: House,
 async def test_answers_and_errors_are_correlated(
     house: House, event: str, ids: dict[str, Any], correlation: str | None
 ) -> None:
-    """S4: by the id, else by the correlation id, else not; the one that was passed over comes back by another name."""
+    """V4: by the id, else by the correlation id, else not; the one that was passed over comes back by another name."""
     client = await house.client("mahavishnu")
     await client.say({"type": "request", "event": event, "data": {"channel": "global"}, **ids})
     answer = await client.hear()
@@ -137,7 +137,7 @@ async def test_answers_and_errors_are_correlated(
     ],
 )
 async def test_nothing_is_left_unanswered(house: House, message: bytes, code: str | None) -> None:
-    """S4: malformed, mistaken or not allowed: a coded error, no internals in it, and the connection goes on."""
+    """V4: malformed, mistaken or not allowed: a coded error, no internals in it, and the connection goes on."""
     client = await house.client("mahavishnu")
     await client.socket.send_bytes(message)
     answer = await client.hear()
@@ -147,7 +147,7 @@ async def test_nothing_is_left_unanswered(house: House, message: bytes, code: st
 
 
 async def test_messages_that_ask_nothing_get_no_answer(house: House) -> None:
-    """S4: pongs, acks and responses of a client."""
+    """V4: pongs, acks and responses of a client."""
     client = await house.client("mahavishnu")
     for kind in ("pong", "ack", "response", "error"):
         await client.say({"type": kind, "event": "x", "id": "1"})
@@ -155,7 +155,7 @@ async def test_messages_that_ask_nothing_get_no_answer(house: House) -> None:
 
 
 async def test_who_comes_when_the_service_is_full_is_told_so(house: House) -> None:
-    """S5: accepted, then closed with 1013; a place that becomes free is given again."""
+    """V5: accepted, then closed with 1013; a place that becomes free is given again."""
     desk = house.server.app[DESKS]["mahavishnu"]
     assert desk.max_connections == 1_000
     desk.max_connections = 2
@@ -168,7 +168,7 @@ async def test_who_comes_when_the_service_is_full_is_told_so(house: House) -> No
 
 
 async def test_at_shutdown_everybody_is_closed_with_1001(open_services: OpenHouse) -> None:
-    """S5: on the services' ports and on the main one."""
+    """V5: on the services' ports and on the main one."""
     house = await open_services()
     clients = [await house.client(name) for name in NAMES]
     clients.append(await house.connect_to(f"{house.server.ws_url}/mahavishnu"))
@@ -180,7 +180,7 @@ async def test_at_shutdown_everybody_is_closed_with_1001(open_services: OpenHous
 
 @pytest.mark.parametrize("shape", ["request", "bare"])
 async def test_with_a_secret_the_token_comes_first(open_services: OpenHouse, shape: str) -> None:
-    """S6, S2: both shapes of the first message; the answer precedes the welcome."""
+    """V6, V2: both shapes of the first message; the answer precedes the welcome."""
     house = await open_services(services_secret=SECRET)
     client = await house.connect("mahavishnu")
     shown = token(user_id="ann", permissions=["read"])
@@ -214,7 +214,7 @@ async def test_with_a_secret_the_token_comes_first(open_services: OpenHouse, sha
     ],
 )
 async def test_without_a_valid_token_it_ends(open_services: OpenHouse, first: Any, code: str) -> None:
-    """S6: an error that says why, then 1008."""
+    """V6: an error that says why, then 1008."""
     house = await open_services(services_secret=SECRET)
     client = await house.connect("mahavishnu")
     await client.say(first)
@@ -223,7 +223,7 @@ async def test_without_a_valid_token_it_ends(open_services: OpenHouse, first: An
 
 
 async def test_who_shows_no_token_is_closed(open_services: OpenHouse) -> None:
-    """S6: after ten seconds; such connections count towards the limit meanwhile."""
+    """V6: after ten seconds; such connections count towards the limit meanwhile."""
     house = await open_services(services_secret=SECRET)
     client = await house.connect("mahavishnu")
     desk = house.server.app[DESKS]["mahavishnu"]
@@ -239,7 +239,7 @@ def _advanced(house: House, closing: asyncio.Task[Any], seconds: float) -> bool:
 
 
 async def test_a_service_without_a_secret_answers_to_tokens_all_the_same(house: House) -> None:
-    """S6: a client that holds a token takes the first message for the answer, and shows it again when it likes."""
+    """V6: a client that holds a token takes the first message for the answer, and shows it again when it likes."""
     client = await house.connect("mahavishnu")
     await client.say({"type": "request", "event": "auth", "data": {"token": "any"}, "id": "1", "correlation_id": "2"})
     assert (await client.hear())["event"] == "session.created"
@@ -248,7 +248,7 @@ async def test_a_service_without_a_secret_answers_to_tokens_all_the_same(house: 
 
 
 async def test_health_and_metrics_are_on_the_services_port(house: House) -> None:
-    """S8: in the names that health checkers and scrapers know; any other visit is told to upgrade."""
+    """V8: in the names that health checkers and scrapers know; any other visit is told to upgrade."""
     client = await house.client("mahavishnu")
     await client.request("nothing")
     base = house.addresses["mahavishnu"].replace("ws", "http", 1)
@@ -266,7 +266,7 @@ async def test_health_and_metrics_are_on_the_services_port(house: House) -> None
 
 
 async def test_a_message_of_more_than_a_mebibyte_ends_with_1009(house: House) -> None:
-    """S9: one of exactly that is read."""
+    """V9: one of exactly that is read."""
     client = await house.client("mahavishnu")
     empty = len(orjson.dumps({"type": "ping", "id": "1", "x": ""}))
     await client.say({"type": "ping", "id": "1", "x": "x" * (1_048_576 - empty)})
@@ -276,7 +276,7 @@ async def test_a_message_of_more_than_a_mebibyte_ends_with_1009(house: House) ->
 
 
 async def test_a_peer_that_says_nothing_is_pinged_and_then_cut(house: House) -> None:
-    """S9: a ping every 20 seconds; whatever comes from it counts as a sign of life."""
+    """V9: a ping every 20 seconds; whatever comes from it counts as a sign of life."""
     client = await house.connect("mahavishnu", autoping=False)
     await client.hear()
     await until(lambda: house.clock.sleepers >= 2)
@@ -288,7 +288,7 @@ async def test_a_peer_that_says_nothing_is_pinged_and_then_cut(house: House) -> 
 
 
 async def test_the_extra_status_is_where_the_demos_look(house: House) -> None:
-    """S10: at the top of the answers to subscribe and unsubscribe; leaving a room twice is answered twice."""
+    """V10: at the top of the answers to subscribe and unsubscribe; leaving a room twice is answered twice."""
     client = await house.client("mahavishnu")
     assert (await client.request("subscribe", channel="global"))["status"] == "subscribed"
     for _ in range(2):
