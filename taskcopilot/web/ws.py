@@ -82,7 +82,7 @@ async def _serve(request: web.Request) -> web.StreamResponse:
     try:
         interval = core.settings.ping_interval
         async with background(keep_alive(core.clock, interval, socket, connection, sink), "keepalive"):
-            await _pump(socket, connection)
+            await _pump(socket, connection, sink, core.settings.max_outstanding_bytes)
     finally:
         del request.app[SOCKETS][socket]
         connection.close()
@@ -96,11 +96,14 @@ def _give_up_later(sink: TransportSink) -> None:
         asyncio.get_running_loop().call_later(_CLOSE_TIMEOUT, sink.abort)
 
 
-async def _pump(socket: web.WebSocketResponse, connection: Connection) -> None:
+async def _pump(socket: web.WebSocketResponse, connection: Connection, sink: TransportSink, most: int) -> None:
+    """Take what comes, but nothing more from a peer that asks and does not read the answers: these would pile up."""
     async for message in socket:
         match message.type:
             case WSMsgType.TEXT | WSMsgType.BINARY:
                 await connection.receive(message.data)
+                if sink.buffered() > most:
+                    await sink.drain()
             case WSMsgType.PING:
                 connection.heard()
                 await socket.pong(message.data)

@@ -13,7 +13,7 @@ from tests.helpers.listener import listening, numbers
 from tests.helpers.memory import MIB, open_sockets, private_memory
 from tests.helpers.peer import Peer, event_stream
 from tests.helpers.processes import Running, bridge
-from tests.helpers.waiting import wait_until
+from tests.helpers.waiting import DEADLINE, wait_until
 from tests.helpers.writer import writing
 
 AT_ONCE = 500
@@ -72,6 +72,20 @@ def test_one_that_is_stopped_for_too_long_is_cut_and_comes_back(tmp_path: Path) 
             assert returned.subscribe("*", since=f"{writer.epoch}:{reached}")["recovered"]
             returned.read_to(writer.head)
             assert returned.seqs == list(range(reached + 1, writer.head + 1))
+
+
+def test_one_that_asks_and_does_not_read_is_cut(tmp_path: Path, say) -> None:
+    """D9, C3: answers do not pile up in the bridge: it takes no more questions, and then the peer counts as gone."""
+    with bridge(tmp_path, "--db", "tasks.db", "--ping-interval", "1") as (server, ready):
+        idle, before, asked = open_sockets(server.pid), private_memory(server.pid), 0
+        with Peer(ready["url"], receive_buffer=4096) as peer, contextlib.suppress(ConnectionError):
+            until = time.monotonic() + DEADLINE
+            while time.monotonic() < until:
+                peer.send({"type": "ping", "id": "x" * 100}, times=1000)
+                asked += 1000
+                assert private_memory(server.pid) - before < 10 * MIB, f"after {asked} questions"
+        say(f"cut off after {asked} questions")
+        wait_until(lambda: open_sockets(server.pid) == idle, "the bridge giving the connection back")
 
 
 def test_a_stream_of_events_that_nobody_reads_is_cut(tmp_path: Path) -> None:

@@ -60,11 +60,11 @@ class Peer:
         assert b" 101 " in head, head
         self._taken = rest
 
-    def send(self, message: dict[str, Any]) -> None:
-        """Send a message, masked with zeros."""
+    def send(self, message: dict[str, Any], times: int = 1) -> None:
+        """Send a message so many times, masked with zeros."""
         data = orjson.dumps(message)
         assert len(data) < 1 << 16
-        self.socket.sendall(struct.pack("!BBH", 0x81, 0x80 | 126, len(data)) + bytes(4) + data)
+        self.socket.sendall((struct.pack("!BBH", 0x81, 0x80 | 126, len(data)) + bytes(4) + data) * times)
 
     def subscribe(self, *topics: str, **options: Any) -> dict[str, Any]:
         """Subscribe, and return the payload of the answer."""
