@@ -134,3 +134,23 @@ def hostile(bridge: BridgeThread, title: str) -> str:
     bridge.call("task_update", id=task, status="in_progress", assignedAgent=name)
     bridge.call("task_update", id=task, status="blocked", blockedReason=title, notes=title)
     return task
+
+
+JOIN = """(room) => new Promise((done) => {
+  const socket = window.socket = new WebSocket(`ws://${location.host}/ws/mahavishnu`);
+  socket.onopen = () => socket.send(JSON.stringify({ type: "subscribe", channel: room }));
+  socket.onmessage = (message) => message.data.includes(room) && done();
+})"""
+
+
+async def test_services_show_who_is_in_which_room(bridge: BridgeThread, visit: Visit) -> None:
+    """The panel comes with the first connection; what services publish is in the feed and touches no task."""
+    page = await visit()
+    await expect(page.locator("#services")).to_be_hidden()
+    await page.evaluate(JOIN, "workflow:nightly")
+    await expect(page.locator(".service")).to_contain_text("mahavishnu")
+    await expect(page.locator(".service")).to_contain_text("1 connection")
+    await expect(page.locator(".room")).to_have_text("workflow:nightly1")
+    bridge.call("service_publish", service="mahavishnu", event="workflow.started", data={"workflow_id": "nightly"})
+    await expect(page.locator(".event").first).to_contain_text("workflow.started")
+    await expect(page.locator(".event").first).to_contain_text("workflow_id nightly")

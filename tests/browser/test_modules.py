@@ -58,7 +58,8 @@ async def test_rates_move_with_time(visit: Visit) -> None:
     page = await visit()
     rates = await call(page, "rates", "noRates")
     at = [f"2026-01-08T12:00:{second:02}.000Z" for second in (0, 1, 7)]
-    events = [{"at": time, "type": "task.completed" if index == 2 else "task.created"} for index, time in enumerate(at)]
+    kinds = ("task.created", "task.created", "task.completed")
+    events = [{"at": time, "type": kind, "topic": "task:1"} for time, kind in zip(at, kinds, strict=True)]
     rates = await call(page, "rates", "counted", rates, events)
     assert (rates["events"][-2:], rates["completed"][-2:]) == ([2, 1], [0, 1])
     later = (rates["newest"] + 3) * 5_000

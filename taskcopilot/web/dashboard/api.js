@@ -26,6 +26,15 @@ export const stream = (id) => ask(`/api/streams/${path(id)}`);
 /** What the server warns of in a stream. */
 export const streamWarnings = async (id) => (await ask(`/api/streams/${path(id)}/health`)).warnings;
 
+/** The services, and of those that somebody is connected to the rooms: `[{service, port, connections, rooms}]`. */
+export async function services() {
+  const { services: listed } = await ask("/api/services");
+  const served = listed.filter(({ status, port, connections }) => status === "healthy" && (port !== null || connections));
+  return Promise.all(served.map(async (each) => ({ ...each, rooms: each.rooms ? await rooms(each.service) : {} })));
+}
+
+const rooms = async (service) => (await tool("service_rooms", { service })).rooms;
+
 /** A task with everything that is known of it. */
 export const task = (id) => ask(`/api/tasks/${path(id)}`);
 

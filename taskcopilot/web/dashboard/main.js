@@ -18,6 +18,7 @@ import { connectionView } from "./view-connection.js";
 import { feedView } from "./view-feed.js";
 import { graphView } from "./view-graph.js";
 import { overviewView } from "./view-overview.js";
+import { servicesView } from "./view-services.js";
 import { streamsView } from "./view-streams.js";
 import { taskView } from "./view-task.js";
 
@@ -80,6 +81,7 @@ function start() {
     (state, before) => (state.tasks !== before.tasks || state.streams !== before.streams) && filter.offer(state),
     board,
     agents,
+    servicesView(find("#services")),
     feedView(find("#feed"), () => store.redraw()),
     taskView(find("#task"), store),
   ];

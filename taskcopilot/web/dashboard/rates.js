@@ -19,7 +19,7 @@ export function counted(rates, events) {
     const place = STEPS - 1 - (result.newest - steps[index]);
     if (place < 0 || Number.isNaN(place)) return;
     result.events[place] += 1;
-    if (event.type === "task.completed") result.completed[place] += 1;
+    if (event.type === "task.completed" && event.topic.startsWith("task:")) result.completed[place] += 1;
   });
   return result;
 }

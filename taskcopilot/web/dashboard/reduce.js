@@ -21,12 +21,17 @@ export function withEvents(state, events) {
     rates: counted(state.rates, fresh),
     seq: Math.max(state.seq, news.at(-1)?.seq ?? 0),
   };
-  for (const event of news) {
+  for (const event of news.filter(isOurs)) {
     CHANGES[event.type]?.(next, event.data);
     touch(next.tasks, event);
   }
   return next;
 }
+
+const ENTITIES = new Set(["task", "stream", "checkpoint", "agent"]);
+
+/** Services put events of their own on the bus; their types may be called like ours. */
+export const isOurs = ({ topic }) => ENTITIES.has(topic.slice(0, topic.indexOf(":")));
 
 const CHANGES = {
   "task.created": (state, data) =>
@@ -104,7 +109,7 @@ function touch(tasks, { seq, data }) {
 
 function withHeartbeats(agents, events) {
   const beats = new Map();
-  for (const { type, data } of events) {
+  for (const { type, data } of events.filter(isOurs)) {
     if (type === "agent.heartbeat") beats.set(data.taskId, data.lastHeartbeat);
   }
   if (!beats.size) return agents;

@@ -5,12 +5,16 @@
 
 import * as api from "./api.js";
 import { orderedStreams } from "./derive.js";
-import { withAgents, withStreamDetail, withWarnings } from "./state.js";
+import { isOurs } from "./reduce.js";
+import { withAgents, withServices, withStreamDetail, withWarnings } from "./state.js";
 
 const AGENT_EVENTS = new Set(["agent.started", "agent.heartbeat", "agent.completed", "agent.handoff", "task.status_changed", "task.updated"]);
 
 /** Milliseconds between two looks at the health of streams at work. */
 const HEALTH_EVERY = 30_000;
+
+/** Milliseconds between two looks at the services: no event tells who enters a room. */
+const SERVICES_EVERY = 5_000;
 
 /** At most so many streams are read at once. */
 const AT_ONCE = 20;
@@ -20,6 +24,7 @@ export class Refresher {
   #resync;
   #streams = new Set();
   #readAgents = afterwards(400, () => this.#agents());
+  #readServices = afterwards(0, async () => this.#store.update(withServices, await api.services()));
   #readStreams = afterwards(800, () => this.#details());
   #compare = afterwards(1_500, () => this.#check());
 
@@ -31,17 +36,19 @@ export class Refresher {
     this.#store = store;
     this.#resync = resync;
     setInterval(() => this.#warnings(), HEALTH_EVERY);
+    setInterval(() => document.hidden || this.#readServices(), SERVICES_EVERY);
   }
 
   /** The whole state came: what is not in it follows. */
   afterSnapshot() {
     this.#readAgents();
+    this.#readServices();
     this.#warnings();
   }
 
   /** Look at events that were applied. */
   afterEvents(events) {
-    for (const { type, data } of events) {
+    for (const { type, data } of events.filter(isOurs)) {
       if (AGENT_EVENTS.has(type)) this.#readAgents();
       if (type === "stream.progress") this.#compare();
       if (data.streamId && mayRestructure(type, data)) this.#streams.add(data.streamId);

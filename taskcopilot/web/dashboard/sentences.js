@@ -1,6 +1,7 @@
 /** Events in a few words. */
 
 import { STATUS_NAMES, duration } from "./format.js";
+import { isOurs } from "./reduce.js";
 
 const SENTENCES = {
   "task.created": (data) => [data.taskTitle, "created"],
@@ -21,9 +22,14 @@ const SENTENCES = {
   "agent.completed": (data) => [data.agentId, `finished after ${duration(data.duration)}`],
 };
 
-/** Return what an event is about and what happened to it; of a type that is not known, its topic. */
+/** Return what an event is about and what happened to it; of a type that is not known, its topic and first facts. */
 export function sentence(event) {
-  return SENTENCES[event.type]?.(event.data) ?? [event.topic, ""];
+  return (isOurs(event) && SENTENCES[event.type]?.(event.data)) || [event.topic, factsOf(event.data)];
+}
+
+function factsOf(data) {
+  const short = Object.entries(data).filter(([, value]) => ["string", "number", "boolean"].includes(typeof value));
+  return short.slice(0, 3).map(([name, value]) => `${name} ${value}`).join(" · ");
 }
 
 const FIELDS = { status: "status", notes: "notes", blockedReason: "reason" };

@@ -25,6 +25,7 @@ export const EMPTY = Object.freeze({
   tasks: new Map(),
   streams: new Map(),
   agents: [],
+  services: [],
   feed: [],
   rates: noRates(),
 });
@@ -53,6 +54,11 @@ export function withHistory(state, events) {
 /** Replace the agents by what the server lists. */
 export function withAgents(state, activities) {
   return { ...state, agents: activities.map(agentOf) };
+}
+
+/** Replace the services by what the server lists. */
+export function withServices(state, services) {
+  return JSON.stringify(services) === JSON.stringify(state.services) ? state : { ...state, services };
 }
 
 /** Take over of a stream what no event tells: its phase, dependencies and budget. */

@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { find, h, keyed, set, text } from "./dom.js";
 import { number, plural, timeOfDay } from "./format.js";
 import { eventFilter } from "./patterns.js";
+import { isOurs } from "./reduce.js";
 import { taskAddress } from "./router.js";
 import { sentence } from "./sentences.js";
 
@@ -107,7 +108,7 @@ function create(event) {
     h("time", { datetime: event.at }, timeOfDay(event.at)),
     h("span", { class: "event-text" }, h("b", {}, subject), what ? ` ${what}` : ""),
   ];
-  const taskId = event.data.taskId;
+  const taskId = isOurs(event) ? event.data.taskId : undefined;
   return h("li", { class: "event", "data-entity": entity, "data-type": event.type, "data-seq": event.seq },
     taskId ? h("a", { href: taskAddress(taskId), tabindex: -1 }, ...body) : h("span", { class: "event-body" }, ...body));
 }
