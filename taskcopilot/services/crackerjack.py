@@ -16,6 +16,9 @@ __all__ = ["SERVICE", "Crackerjack"]
 MAX_FAILURES: Final = 200
 """Failures that are kept of one run; further ones are only counted."""
 
+MAX_GATES: Final = 200
+"""Gates that are kept of one project: those checked last."""
+
 _RUN: Final = "test:{run_id}"
 _QUALITY: Final = "quality:{project}"
 Count = Annotated[int, Field(ge=0)]
@@ -51,7 +54,8 @@ def _gate_checked(state: Document, event: QualityGateChecked) -> Document:
     passed = event.status.lower() in ("passed", "pass", "success", "ok")
     gate = {"name": event.gate_name, "status": event.status, "passed": passed}
     gate |= {"score": event.score, "threshold": event.threshold, "checked_at": event.timestamp}
-    gates = {**state.get("gates", {}), event.gate_name: gate}
+    others = {name: of for name, of in state.get("gates", {}).items() if name != event.gate_name}
+    gates = {**dict(list(others.items())[-(MAX_GATES - 1) :]), event.gate_name: gate}
     report = event.quality_gate_report or state.get("report")
     return {**state, "project": event.project, "gates": gates, "report": report}
 
@@ -139,7 +143,7 @@ def _test_status(state: State, asked: _WhichRun) -> dict[str, Any]:
 def _quality_gate(state: State, asked: _WhichProject) -> dict[str, Any]:
     """Answer what is known of a project's gates: passed when all that were checked are; unknown when none was."""
     known = state.require("quality", asked.project)
-    gates = list(known.get("gates", {}).values())
+    gates = sorted(known.get("gates", {}).values(), key=lambda gate: str(gate["name"]))
     missed = [gate["name"] for gate in gates if not gate["passed"]]
     verdict = {"passed": not missed, "all_passed": not missed, "required_check_failures": missed}
     coverage = known.get("coverage")

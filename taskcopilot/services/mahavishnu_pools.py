@@ -24,6 +24,9 @@ def _state_of(status: Any) -> Any:
 
 PoolId = Annotated[Identifier, BeforeValidator(_bare)]
 
+MAX_WORKERS: Final = 1_000
+"""Workers that are kept of one pool: those heard of last, for some pools never say that one is gone."""
+
 _POOL: Final = "pool:{pool_id}"
 _POOL_ROOMS: Final[tuple[str, ...]] = (_POOL, "global")
 _WORKER_ROOMS: Final[tuple[str, ...]] = (_POOL, "worker:{worker_id}", "global")
@@ -76,7 +79,10 @@ def _with_worker(state: Document, event: Any, status: str, done: int = 0) -> Doc
     pool = _pool(state, event)
     before = pool["workers"].get(event.worker_id, {}).get("tasks_completed", 0)
     worker = {"worker_id": event.worker_id, "status": status, "tasks_completed": before + done}
-    return {**pool, "workers": {**pool["workers"], event.worker_id: worker}}
+    others = {name: of for name, of in pool["workers"].items() if name != event.worker_id}
+    for name in list(others)[: max(0, len(others) + 1 - MAX_WORKERS)]:
+        del others[name]
+    return {**pool, "workers": {**others, event.worker_id: worker}}
 
 
 def _closed(state: Document, event: PoolClosed) -> Document:

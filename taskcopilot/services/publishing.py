@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 
 from taskcopilot.bus import Bus
 from taskcopilot.clock import Clock, iso
+from taskcopilot.errors import InvalidArgumentError
 from taskcopilot.events import Event
 from taskcopilot.recorder import Recorder
 from taskcopilot.services.event import ServiceEvent
@@ -104,5 +105,10 @@ def _stamped(event: ServiceEvent, at: str) -> ServiceEvent:
 
 
 def _emitted(service: Service, name: str, event: ServiceEvent) -> Emitted:
-    rooms = tuple(map(service.address, event.rooms()))
-    return Emitted(event.topic(), f"{service.name}.{name}", event.model_dump_json().encode(), rooms)
+    """Return what is delivered; raises InvalidArgumentError when an id makes a room that nobody could be in."""
+    rooms = event.rooms()
+    for room in rooms:
+        if not service.has_room(room):
+            raise InvalidArgumentError(f"{name}: {room[:300]!r} is no channel of {service.name}", field="rooms")
+    addresses = tuple(map(service.address, rooms))
+    return Emitted(event.topic(), f"{service.name}.{name}", event.model_dump_json().encode(), addresses)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,6 +19,9 @@ from taskcopilot.topics import declare_entities, glob_match
 __all__ = ["Arguments", "Relay", "Request", "Service", "parse"]
 
 MAX_ROOM_LENGTH: Final = 256
+
+_EVENT_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+"""What goes on the wire as it is, also for families of events whose names are the publisher's."""
 
 
 class Arguments(BaseModel):
@@ -95,8 +99,8 @@ class Service:
 
     def read(self, event: str, data: Mapping[str, Any]) -> ServiceEvent:
         """Check an event's payload; raises NotFoundError and InvalidArgumentError that names the field."""
-        if not event.isprintable() or len(event) > MAX_ROOM_LENGTH:
-            raise InvalidArgumentError("event: no name of an event", field="event")
+        if not _EVENT_NAME.fullmatch(event):
+            raise InvalidArgumentError("event: expected letters, digits, `.`, `_` and `-`, at most 128", field="event")
         payload: ServiceEvent = parse(self.kind_of(event), data)
         return payload
 

@@ -14,7 +14,7 @@ from taskcopilot.store.transaction import ReadTx, Tx
 
 __all__ = ["FRESH", "Presence", "find", "leave", "report"]
 
-FRESH: Final = timedelta(seconds=45)
+FRESH: Final = timedelta(minutes=3)
 """A row that nobody renewed for so long was left by a process that died; they are renewed three times as often."""
 
 _REPORT: Final = """

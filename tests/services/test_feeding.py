@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from taskcopilot.clock import SystemClock
@@ -52,6 +53,8 @@ async def test_an_event_is_published_over_http(house: House) -> None:
     [
         ("nobody", STARTED, 404, "service"),
         ("mahavishnu", {"event": "workflow.lost", "data": {}}, 404, "event"),
+        ("mahavishnu", {"event": 'code."x', "data": {}}, 400, "event"),
+        ("mahavishnu", {"event": "workflow.started", "data": {"workflow_id": "a\u2028b"}}, 400, "rooms"),
         ("mahavishnu", {"event": "workflow.started", "data": {}}, 400, "workflow_id"),
         ("mahavishnu", {"event": "workflow.started", "data": {"workflow_id": "a\nb"}}, 400, "workflow_id"),
         ("mahavishnu", {"event": "workflow.started"}, 400, "data"),
@@ -110,7 +113,7 @@ async def test_the_tools_say_how_the_services_are(house: House) -> None:
 
 
 async def test_a_process_that_died_does_not_count_as_serving(open_services: OpenHouse) -> None:
-    """What it said of itself is believed for 45 seconds; one that stops in order takes it back."""
+    """What it said of itself is believed for three minutes; one that stops in order takes it back."""
     house = await open_services()
     core = house.server.core
 
@@ -175,6 +178,22 @@ def test_the_process_opens_the_services_that_it_is_told_to(tmp_path: Path) -> No
         ready = process.out.next()
         assert '"services":{"mahavishnu":"ws://127.0.0.1:' in ready
         code, seconds = process.stop()
+        assert (code, seconds < 3) == (0, True)
+
+
+async def test_a_stuck_client_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """C5: whoever reads nothing, on the port of a service too, is cut off, and the process is gone within 3 s."""
+    flags = ("--services", "mahavishnu", "--service-addresses", "mahavishnu=0", "--port", "0", "--json")
+    with running(tmp_path, "serve", "--db", "tasks.db", *flags) as process:
+        ready = orjson.loads(process.out.next())
+        port = int(ready["services"]["mahavishnu"].rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as stuck:
+            stuck.sendall(
+                f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+            )
+            assert b"101" in stuck.recv(4096)
+            code, seconds = await asyncio.to_thread(process.stop)
         assert (code, seconds < 3) == (0, True)
 
 

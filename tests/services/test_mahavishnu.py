@@ -272,3 +272,14 @@ async def test_families_of_events_go_where_the_family_goes(house: House, mahavis
         ("backup.done", "global"),
         ("worker.availability_changed", "global"),
     ]
+
+
+async def test_a_pool_keeps_the_workers_that_it_heard_of_last(
+    house: House, mahavishnu: Mahavishnu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some pools never say that a worker is gone."""
+    monkeypatch.setattr("taskcopilot.services.mahavishnu_pools.MAX_WORKERS", 2)
+    for worker in ("a", "b", "a", "c"):
+        await mahavishnu.broadcast_worker_status_changed(worker, "idle", "p")
+    client = await house.client("mahavishnu")
+    assert (await client.request("get_pool_status", pool_id="p"))["data"]["workers"] == ["a", "c"]
