@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from types import TracebackType
@@ -12,19 +11,14 @@ from typing import Any, Final, Self
 from task_copilot_client.address import Address
 from task_copilot_client.backoff import full_jitter
 from task_copilot_client.clock import SYSTEM_CLOCK, Clock
-from task_copilot_client.cursor import Cursor, Gap
+from task_copilot_client.connection import Connection
+from task_copilot_client.cursor import Cursor
 from task_copilot_client.debugging import log_to_stderr
-from task_copilot_client.dispatch import Delivery, Dispatcher, Notice
-from task_copilot_client.errors import NO_ANSWER, SubscriptionError, UnreachableError
-from task_copilot_client.feed import Feed
-from task_copilot_client.http import Http
+from task_copilot_client.errors import UnreachableError
 from task_copilot_client.inbox import Inbox
 from task_copilot_client.iteration import EventIterator, Surroundings
-from task_copilot_client.machine import Mode
-from task_copilot_client.polling_source import PollingSource
-from task_copilot_client.runner import Options, Runner
-from task_copilot_client.subscriptions import Answer, Callback, Registration, Registry, checked_topics
-from task_copilot_client.websocket_source import WebSocketSource
+from task_copilot_client.runner import Options
+from task_copilot_client.subscriptions import Answer, Callback, checked_topics
 
 __all__ = ["TaskCopilotClient"]
 
@@ -78,21 +72,15 @@ class TaskCopilotClient:
         self.debug = debug
         self._probe_interval = probe_interval
         self._max_backoff = max_backoff
-        self._answer_timeout = answer_timeout
         self._clock = clock
-        self._mode = Mode.DISCONNECTED
-        self._state_handlers: tuple[Callable[[str], object], ...] = ()
-        self._gap_handlers: tuple[Callable[[int, int], object], ...] = ()
-        self._lifecycle = threading.Lock()
-        self._runner: Runner | None = None
-        self._registry = Registry()
-        self._dispatcher = Dispatcher(self._callbacks_of)
-        self._feed = Feed(self._registry, self._dispatcher, self._report_gap)
-        self._http = Http(address, connect_timeout=connect_timeout, timeout=request_timeout)
-        self._websocket = WebSocketSource(
-            address, self._feed, clock, timeout=connect_timeout, ping_interval=ping_interval
+        self._connection = Connection(
+            address,
+            clock,
+            connect_timeout=connect_timeout,
+            request_timeout=request_timeout,
+            answer_timeout=answer_timeout,
+            ping_interval=ping_interval,
         )
-        self._polling = PollingSource(self._http, self._feed)
         if debug:
             log_to_stderr()
 
@@ -105,21 +93,11 @@ class TaskCopilotClient:
         `answer_timeout`. Connecting while connected changes nothing. Once connected, the client stays with the bridge
         until `disconnect`: `get_mode` tells how it does. Subscriptions that the bridge refuses are removed and logged.
         """
-        if self._dispatcher.is_current:
+        if self._connection.dispatcher.is_current:
             raise RuntimeError("connect() cannot be called from inside a callback")
-        with self._lifecycle:
-            if self._runner is not None and self._runner.is_alive:
-                return self.connected
-            self._dispatcher.join()
-            self._dispatcher.start()
-            self._runner = runner = self._new_runner()
-            self._dispatcher.relieved = runner.wake
-            runner.start()
-            runner.wait_until_ready(self._answer_timeout)
-            connected = self.connected
-            if not connected:
-                self._end(runner)
-            return connected
+        return self._connection.start(
+            Options(self.use_websocket, self.poll_interval, self._probe_interval, self._max_backoff)
+        )
 
     def disconnect(self) -> None:
         """Disconnect; when this returns the mode is 'disconnected', no thread is left and no callback runs.
@@ -128,26 +106,21 @@ class TaskCopilotClient:
         under way. From inside a callback it returns without waiting for that one, which is the last. Events that had
         not been handed out are handed out after the next `connect`. Iterators end, and `wait_for` raises. Idempotent.
         """
-        if self._dispatcher.is_current:
-            self._end(self._runner)
-        else:
-            with self._lifecycle:
-                self._end(self._runner)
-        self._end_iterators()
+        self._connection.stop()
 
     def get_mode(self) -> str:
         """Return 'disconnected', 'websocket', 'http' or 'reconnecting' (neither works now; both are being tried)."""
-        return self._mode.value
+        return self._connection.mode.value
 
     @property
     def mode(self) -> str:
         """The same as `get_mode()`."""
-        return self._mode.value
+        return self._connection.mode.value
 
     @property
     def connected(self) -> bool:
         """True while events come in, over a WebSocket or by polling."""
-        return self._mode in (Mode.WEBSOCKET, Mode.HTTP)
+        return self._connection.is_up
 
     @property
     def cursor(self) -> str | None:
@@ -156,7 +129,7 @@ class TaskCopilotClient:
         Kept somewhere and given as `since` to the subscriptions of a later process, nothing is lost between the two;
         the event whose callback was running may come again. Goes back when a subscription asks for older events.
         """
-        position = self._feed.position
+        position = self._connection.feed.position
         return None if position is None else str(position)
 
     def head(self) -> str:
@@ -165,7 +138,7 @@ class TaskCopilotClient:
         Given as `since`, nothing is missed that is committed after this. UnreachableError when the bridge does not
         answer, NoEventLogError when it keeps no log.
         """
-        return str(self._http.head())
+        return str(self._connection.http.head())
 
     def __enter__(self) -> Self:
         """Connect; raises UnreachableError when that fails."""
@@ -194,16 +167,18 @@ class TaskCopilotClient:
         patterns = checked_topics(topics)
         if not callable(callback):
             raise TypeError(f"callback: expected something to call, got {callback!r}")
-        self._ask_for(self._registry.add(patterns, callback, None if since is None else Cursor.parse(since)))
+        self._connection.bring_into_force(
+            self._connection.registry.add(patterns, callback, None if since is None else Cursor.parse(since))
+        )
 
     def unsubscribe(self, topics: Sequence[str], callback: Callback | None = None) -> None:
         """Stop calling the callback for these patterns, or everybody when no callback is given.
 
         When this returns no call for them starts any more; one may be running. Patterns that nobody has are fine.
         """
-        if not self._registry.remove(checked_topics(topics), callback):
+        if not self._connection.registry.remove(checked_topics(topics), callback):
             _log.debug("nothing to unsubscribe from: %s", ", ".join(topics))
-        self._wake()
+        self._connection.wake()
 
     def wait_for(self, topic: str, event_type: str, timeout: float = 30.0, *, since: str | int | None = None) -> Any:
         """Wait for the next event of a type on a topic or pattern, and return its data; TimeoutError when none comes.
@@ -212,7 +187,7 @@ class TaskCopilotClient:
         the `head()` of before the action that causes the event. Raises as `subscribe` does, and UnreachableError when
         the client is disconnected meanwhile; not for callbacks.
         """
-        if self._dispatcher.is_current:
+        if self._connection.dispatcher.is_current:
             raise RuntimeError("wait_for() cannot be called from inside a callback: it would wait for itself")
         with self.events([topic], event_types=[event_type], since=since, timeout=timeout) as events:
             for event in events:
@@ -244,14 +219,16 @@ class TaskCopilotClient:
         inbox = Inbox(_listed(event_types) and checked_topics(_listed(event_types), "event_types"))
         answer = Answer(inbox.answered)
         cursor = None if since is None else Cursor.parse(since)
-        inbox.leave = partial(self._leave, patterns, inbox)
+        inbox.leave = partial(self._connection.leave, patterns, inbox)
         events = EventIterator(inbox, patterns, timeout, self._surroundings())
-        self._ask_for(self._registry.add(patterns, inbox, cursor, answer, is_private=True))
+        self._connection.bring_into_force(
+            self._connection.registry.add(patterns, inbox, cursor, answer, is_private=True)
+        )
         return events
 
     def on_state(self, handler: Callable[[str], object]) -> Callable[[str], object]:
         """Have `handler(mode)` called at every change of `get_mode()`, in order, between the events. Returns it."""
-        self._state_handlers = (*self._state_handlers, handler)
+        self._connection.state_handlers = (*self._connection.state_handlers, handler)
         return handler
 
     def on_gap(self, handler: Callable[[int, int], object]) -> Callable[[int, int], object]:
@@ -259,7 +236,7 @@ class TaskCopilotClient:
 
         A gap that begins at 1 and ends at the head also tells of a new log: read the present state anew.
         """
-        self._gap_handlers = (*self._gap_handlers, handler)
+        self._connection.gap_handlers = (*self._connection.gap_handlers, handler)
         return handler
 
     # -- tools -----------------------------------------------------------------------------------------------------
@@ -270,83 +247,17 @@ class TaskCopilotClient:
         Raises ToolError (code, status, field, message) when it is refused, and UnreachableError when no answer comes:
         then it may have been carried out or not, and repeating it is safe with the same `idempotencyKey`.
         """
-        return self._http.call(tool, arguments)
+        return self._connection.http.call(tool, arguments)
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _new_runner(self) -> Runner:
-        options = Options(self.use_websocket, self.poll_interval, self._probe_interval, self._max_backoff)
-        return Runner(
-            self._websocket,
-            self._polling,
-            self._clock,
-            options,
-            is_full=lambda: self._dispatcher.is_full,
-            report=self._report_mode,
-        )
-
-    def _end(self, runner: Runner | None) -> None:
-        """End both threads: first the one that brings events, then the one that hands them out."""
-        if runner is not None:
-            runner.stop()
-            runner.join()
-        self._dispatcher.close()
-        self._dispatcher.join()
-
-    def _leave(self, patterns: Sequence[str], inbox: Inbox) -> None:
-        if self._registry.remove(patterns, inbox):
-            self._wake()
-
-    def _end_iterators(self) -> None:
-        for registration in self._registry.snapshot():
-            if isinstance(registration.callback, Inbox):
-                registration.callback.end()
-                self._registry.discard({registration.id})
-
-    def _wake(self) -> None:
-        if (runner := self._runner) is not None:
-            runner.wake()
-
     def _surroundings(self) -> Surroundings:
         return Surroundings(
-            self._http,
-            self._report_gap,
-            lambda: self._dispatcher.is_current,
+            self._connection.http,
+            self._connection.report_gap,
+            lambda: self._connection.dispatcher.is_current,
             lambda failures: full_jitter(failures, self._clock.random, cap=self._max_backoff),
         )
-
-    def _ask_for(self, registration: Registration) -> None:
-        registration.answer.is_awaited = self.connected and not self._dispatcher.is_current
-        self._wake()
-        if registration.answer.is_awaited:
-            self._await_answer(registration)
-
-    def _await_answer(self, registration: Registration) -> None:
-        answer = registration.answer
-        if not answer.wait(self._answer_timeout):
-            self._registry.discard({registration.id})
-            self._wake()
-            topics = registration.patterns
-            raise SubscriptionError(f"no answer within {self._answer_timeout:g} s", code=NO_ANSWER, topics=topics)
-        if answer.error is not None:
-            raise answer.error
-
-    def _callbacks_of(self, delivery: Delivery) -> Sequence[Callable[..., object]]:
-        """Return whom to call with topic, type and data; an iterator's inbox gets the whole event."""
-        callbacks = self._registry.callbacks(delivery.takers, delivery.event.topic)
-        return [partial(each, delivery.event) if isinstance(each, Inbox) else each for each in callbacks]
-
-    def _report_mode(self, mode: Mode) -> None:
-        """Take note of the mode; on the connection thread."""
-        changed, self._mode = mode is not self._mode, mode
-        if changed:
-            _log.info("%s", mode.value)
-            self._dispatcher.put(Notice(self._state_handlers, (mode.value,)))
-        if not self.connected:
-            self._feed.let_go()
-
-    def _report_gap(self, gap: Gap) -> None:
-        self._dispatcher.put(Notice(self._gap_handlers, (gap.first, gap.last)))
 
 
 def _listed(names: str | Sequence[str]) -> Sequence[str]:

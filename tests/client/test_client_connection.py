@@ -185,10 +185,10 @@ def test_events_that_were_not_handed_out_come_after_the_next_connect(
     for number in range(3):
         bridge.publish(f"task:{number}")
     assert inside.wait(20)
-    until(lambda: len(client._dispatcher.positions()) == 3)
+    until(lambda: len(client._connection.dispatcher.positions()) == 3)
     ending = threading.Thread(target=client.disconnect)
     ending.start()
-    until(lambda: client._dispatcher._closed)
+    until(lambda: client._connection.dispatcher._closed)
     go_on.set()
     ending.join(20)
     assert recorder.topics == ["task:0"]
@@ -284,7 +284,7 @@ def test_a_defect_in_a_source_counts_as_a_failure(
     def break_down() -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(client._websocket, "open", break_down)
+    monkeypatch.setattr(client._connection.websocket, "open", break_down)
     bridge.drop()
     until(lambda: client.mode == "http")
     assert "defect of the client" in caplog.text

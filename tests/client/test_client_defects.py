@@ -190,7 +190,7 @@ def test_defect_14_a_refusal_is_raised_where_it_was_asked_for(client: TaskCopilo
         topics = [f"task:{number}", f"task:{number}x"]
         with pytest.raises(SubscriptionError, match="WS_SUBSCRIPTION_LIMIT"):
             client.subscribe(topics, Recorder())
-    assert client._registry.snapshot() == ()
+    assert client._connection.registry.snapshot() == ()
     assert len({message["id"] for message in bridge.asked("subscribe")}) == 20
 
 

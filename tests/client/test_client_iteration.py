@@ -75,7 +75,7 @@ def test_since_brings_the_past_first(client: TaskCopilotClient, bridge: FakeBrid
 def test_silence_ends_it(client: TaskCopilotClient) -> None:
     """After `timeout` seconds without an event the loop is over, and nothing stays subscribed."""
     assert list(client.events("task:*", timeout=0.01)) == []
-    assert client._registry.snapshot() == ()
+    assert client._connection.registry.snapshot() == ()
 
 
 def test_closing_ends_a_wait_in_another_thread(client: TaskCopilotClient) -> None:
@@ -86,7 +86,7 @@ def test_closing_ends_a_wait_in_another_thread(client: TaskCopilotClient) -> Non
     events.close()
     thread.join(20)
     assert not thread.is_alive()
-    assert (got, events.is_disconnected, client._registry.snapshot()) == ([], False, ())
+    assert (got, events.is_disconnected, client._connection.registry.snapshot()) == ([], False, ())
 
 
 def test_with_ends_it(client: TaskCopilotClient, bridge: FakeBridge) -> None:
@@ -96,7 +96,7 @@ def test_with_ends_it(client: TaskCopilotClient, bridge: FakeBridge) -> None:
         bridge.publish("task:2")
         assert next(events).topic == "task:1"
     assert list(events) == []
-    assert client._registry.snapshot() == ()
+    assert client._connection.registry.snapshot() == ()
 
 
 def test_a_loop_that_was_left_ends_by_itself(client: TaskCopilotClient, bridge: FakeBridge) -> None:
@@ -108,7 +108,7 @@ def test_a_loop_that_was_left_ends_by_itself(client: TaskCopilotClient, bridge: 
         break
     gc.collect()
     bridge.publish("task:2")
-    until(lambda: client._registry.snapshot() == ())
+    until(lambda: client._connection.registry.snapshot() == ())
 
 
 def test_disconnecting_ends_it_after_what_had_come_in(client: TaskCopilotClient, bridge: FakeBridge) -> None:
@@ -136,7 +136,7 @@ def test_disconnecting_ends_a_wait(client: TaskCopilotClient, bridge: FakeBridge
 
     thread = threading.Thread(target=wait)
     thread.start()
-    until(client._registry.snapshot)
+    until(client._connection.registry.snapshot)
     client.disconnect()
     thread.join(20)
     assert [str(error) for error in errors] == ["disconnected while waiting for task.completed on task:1"]
@@ -277,7 +277,7 @@ def test_a_refusal_is_raised(new_client: NewClient, bridge: FakeBridge) -> None:
     assert caught.value.code == "WS_INVALID_TOPIC"
     with pytest.raises(SubscriptionError):
         client.events("nonsense")
-    assert client._registry.snapshot() == ()
+    assert client._connection.registry.snapshot() == ()
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_bad_arguments_name_the_one_at_fault(client: TaskCopilotClient, argument
     """And nothing is subscribed."""
     with pytest.raises((ValueError, TypeError), match=blamed):
         client.events(**arguments)
-    assert client._registry.snapshot() == ()
+    assert client._connection.registry.snapshot() == ()
 
 
 def test_a_callback_cannot_wait_for_events(client: TaskCopilotClient, bridge: FakeBridge) -> None:

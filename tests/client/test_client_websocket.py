@@ -127,7 +127,7 @@ def test_a_refused_subscription_raises_and_is_gone(client: TaskCopilotClient, br
     assert caught.value.topics == ("*", "nonsense")
     bridge.publish("task:1")
     recorder.wait(1)
-    assert [registration.patterns for registration in client._registry.snapshot()] == [("task:*",)]
+    assert [registration.patterns for registration in client._connection.registry.snapshot()] == [("task:*",)]
 
 
 def test_a_refused_subscription_does_not_keep_connect_from_working(new_client: NewClient) -> None:
@@ -135,7 +135,7 @@ def test_a_refused_subscription_does_not_keep_connect_from_working(new_client: N
     client = new_client()
     client.subscribe(["nonsense"], Recorder())
     assert client.connect()
-    assert client._registry.snapshot() == ()
+    assert client._connection.registry.snapshot() == ()
 
 
 def test_a_bridge_that_does_not_answer_costs_the_time_allowed(new_client: NewClient, bridge: FakeBridge) -> None:
@@ -145,7 +145,7 @@ def test_a_bridge_that_does_not_answer_costs_the_time_allowed(new_client: NewCli
     bridge.mute = True
     with pytest.raises(SubscriptionError, match="NO_ANSWER"):
         client.subscribe(["*"], Recorder())
-    assert client._registry.snapshot() == ()
+    assert client._connection.registry.snapshot() == ()
 
 
 def test_subscribe_inside_a_callback_does_not_wait_for_itself(client: TaskCopilotClient, bridge: FakeBridge) -> None:
@@ -200,8 +200,8 @@ def test_a_slow_callback_stops_the_reading_and_loses_nothing(client: TaskCopilot
     total = CAPACITY + 200
     for number in range(total):
         bridge.publish(f"task:{number}")
-    until(lambda: client._dispatcher.is_full)
-    assert len(client._dispatcher.positions()) == CAPACITY
+    until(lambda: client._connection.dispatcher.is_full)
+    assert len(client._connection.dispatcher.positions()) == CAPACITY
     go_on.set()
     recorder.wait(total)
     assert recorder.topics == [f"task:{number}" for number in range(total)]
@@ -213,7 +213,7 @@ def test_wait_for_returns_the_data_of_the_event(client: TaskCopilotClient, bridg
     bridge.publish("task:1", "task.updated", 1)
     bridge.publish("task:1", "task.completed", 2)
     assert client.wait_for("task:*", "task.completed", since=before) == 2
-    assert client._registry.snapshot() == ()
+    assert client._connection.registry.snapshot() == ()
 
 
 def test_the_head_of_before_an_action_misses_nothing_of_it(new_client: NewClient, bridge: FakeBridge) -> None:
