@@ -44,7 +44,7 @@ class FakeBridge:
     # -- what a test does ------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Listen, on the port of the last time if there was one."""
+        """Listen, on the port of the last time if there was one; nothing when it listens already."""
         if not self._thread.is_alive():
             self._thread.start()
         self._do(self._start())
@@ -93,6 +93,8 @@ class FakeBridge:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
 
     async def _start(self) -> None:
+        if self._runner is not None:
+            return
         app = web.Application()
         app.router.add_get("/ws", self._serve)
         app.router.add_get("/api/events", self._events)
