@@ -31,6 +31,11 @@ BENCHMARKS: Final = (
 )
 """The modules, in the order of the report. Each has `run(plan) -> Result`."""
 
+_BUSY: Final = (
+    "Other work kept the machine busy meanwhile: times on the clock are too long, and a miss of theirs proves nothing; "
+    "CPU times hold."
+)
+
 
 def main() -> int:
     """Return 0 when everything was measured, whatever came out; 1 when a benchmark failed."""
@@ -78,6 +83,8 @@ def _measure(name: str, plan: Plan) -> Result:
     began = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     result: Result = importlib.import_module(f"bench.{name}").run(plan)
     result.about = {"on": began, "load average before and after": f"{before:.1f} and {os.getloadavg()[0]:.1f}"}
+    if before > machine.CORES:
+        result.notes.append(_BUSY)
     report.show(result)
     return result
 

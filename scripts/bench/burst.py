@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -40,6 +41,7 @@ def run(plan: Plan) -> Result:
     notes += [
         _profile(count),
         _headroom(runs),
+        _noise(runs),
         loops(found, "CPU, bridge", "CPU, bridge on asyncio", "us CPU a delivery"),
     ]
     return Result("burst", "Burst fan-out", _REGION, rows, list(_claims(runs, found)), notes)
@@ -82,6 +84,12 @@ def _claims(runs: Runs, found: Mapping[str, float]) -> Iterator[Claim]:
     if NATS.name in runs:
         ratio = found["CPU, bridge"] / found[f"CPU, {NATS.name}"]
         yield at_most("burst: no more CPU a delivery than NATS", ratio, 1, "of its CPU")
+
+
+def _noise(runs: Runs) -> str:
+    """Say how much of the time the servers stood still because of other work on the machine."""
+    shares = [burst.waited / burst.seconds for bursts in runs.values() for burst in bursts]
+    return f"The servers waited for their core for {statistics.median(shares):.0%} of the time (median of all bursts)."
 
 
 def _profile(count: int) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bench.machine import LOAD_CORE, SERVER_CORE, cpu_seconds
+from bench.machine import LOAD_CORE, SERVER_CORE, cpu_seconds, waited_seconds
 from bench.processes import CACHE, ROOT, Process, python, scratch, started
 from bench.workload import template
 
@@ -40,6 +40,8 @@ class Burst:
     seconds: float
     cpu: float
     load_cpu: float
+    waited: float
+    """Seconds for which the server had to wait for its core: what else ran on this machine."""
 
     @property
     def rate(self) -> float:
@@ -65,7 +67,7 @@ class Pair:
         """Let the server publish a burst, and wait until everybody has all of it."""
         pid = self.ready["pid"]
         self.load.ask(count=count * self.clients)
-        cpu, load_cpu = cpu_seconds(pid), cpu_seconds(self.load.pid)
+        cpu, load_cpu, waited = cpu_seconds(pid), cpu_seconds(self.load.pid), waited_seconds(pid)
         began = self.server.ask(do=do, count=count, turn=turn)["began"]
         last = self.load.answer()["last"]
         return Burst(
@@ -73,6 +75,7 @@ class Pair:
             (last - began) / 1e9,
             cpu_seconds(pid) - cpu,
             cpu_seconds(self.load.pid) - load_cpu,
+            waited_seconds(pid) - waited,
         )
 
     def paced(self, rate: int, count: int, do: str = "paced") -> tuple[list[float], float]:

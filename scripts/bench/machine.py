@@ -13,13 +13,25 @@ import time
 from pathlib import Path
 from typing import Final
 
-__all__ = ["LOAD_CORE", "SERVER_CORE", "cpu_seconds", "describe", "descriptors", "pin", "resident"]
+__all__ = [
+    "CORES",
+    "LOAD_CORE",
+    "SERVER_CORE",
+    "cpu_seconds",
+    "describe",
+    "descriptors",
+    "pin",
+    "resident",
+    "waited_seconds",
+]
 
 _CORES: Final = sorted(os.sched_getaffinity(0))
 
 SERVER_CORE: Final = _CORES[0]
 LOAD_CORE: Final = _CORES[-1]
 """With one core both are the same, and the report says so."""
+
+CORES: Final = len(_CORES)
 
 _MIB: Final = 1024 * 1024
 _CLOCK_OF_ALL_THREADS: Final = 2
@@ -38,6 +50,12 @@ def cpu_seconds(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | _CLOCK_OF_ALL_THREADS)
 
 
+def waited_seconds(pid: int) -> float:
+    """Return the time that the threads of a process wanted to run and had to wait: others were on its core."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((thread / "schedstat").read_text("ascii").split()[1]) for thread in threads) / 1e9
+
+
 def resident(pid: int) -> float:
     """Return the resident memory of a process in MiB."""
     pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
@@ -53,13 +71,13 @@ def describe() -> dict[str, str]:
     """Tell what the numbers were measured on."""
     return {
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-        "CPU": f"{_cpu_model()}, {len(_CORES)} cores",
+        "CPU": f"{_cpu_model()}, {CORES} cores",
         "system": f"{platform.system()} {platform.release()}",
         "Python": platform.python_version(),
         "SQLite": sqlite3.sqlite_version,
         "uvloop": _uvloop(),
         "Node": _version("node", "--version"),
-        "cores": "server on one, load on another" if len(_CORES) > 1 else "server and load share one",
+        "cores": "server on one, load on another" if CORES > 1 else "server and load share one",
     }
 
 

@@ -98,7 +98,7 @@ async def _work(pid: int, port: int, requests: Iterator[bytes], seconds: float) 
 
     async def call() -> None:
         peer = await http.KeptAlive.to(port)
-        while (due := next(numbers) / RATE) < seconds:
+        while (due := next(numbers) / RATE) < seconds and time.monotonic() - began < seconds:
             await asyncio.sleep(max(0.0, began + due - time.monotonic()))
             await peer.send(next(requests))
         peer.close()
