@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import Final
 
 from aiohttp import web
 
-__all__ = ["TransportSink"]
+__all__ = ["CLOSE_TIMEOUT", "TransportSink"]
+
+CLOSE_TIMEOUT: Final = 1.5
+"""Seconds for a peer to take part in the end of a conversation; whoever has not by then is cut off."""
 
 
 class TransportSink:
@@ -44,6 +48,19 @@ class TransportSink:
         used = self._transport.get_extra_info("socket")
         if used is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
             used.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
+
+    async def relieve(self, most: int) -> None:
+        """Wait, if more bytes than `most` have piled up, until the peer has taken enough; raises as `drain` does."""
+        if self.buffered() > most:
+            await self.drain()
+
+    def leave(self) -> None:
+        """Cut off a peer that leaves the rest unread. To be called at the end of the conversation.
+
+        The peer has CLOSE_TIMEOUT to take it. aiohttp's close would wait for it, and keep socket and buffer.
+        """
+        if self.buffered():
+            asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self.abort)
 
     def abort(self) -> None:
         """Cut the connection: a close would wait for a peer that reads nothing, and keep its buffer."""

@@ -18,14 +18,11 @@ from taskcopilot.clock import Clock
 from taskcopilot.core import background
 from taskcopilot.web.keys import CORE, ENDING, HUB, PAST, SOCKETS
 from taskcopilot.web.past import StoredPast
-from taskcopilot.web.sink import TransportSink
+from taskcopilot.web.sink import CLOSE_TIMEOUT, TransportSink
 
 __all__ = ["SOCKETS", "Kept", "add_routes", "close_all", "close_socket", "keep_alive", "new_socket"]
 
 _WIRE: Final = web.AppKey("wire", WebSocketWire)
-
-_CLOSE_TIMEOUT: Final = 1.5
-"""Seconds for a peer to take part in the closing handshake; whoever has not by then is cut off."""
 
 _LAST_READ: Final = 1.0
 """Seconds in which peers may still take what was written for them when the server ends."""
@@ -37,7 +34,7 @@ _LOOK: Final = 0.01
 def new_socket(max_message: int) -> web.WebSocketResponse:
     """Return a WebSocket response as we want them: no compression, our own pings, bounded messages."""
     return web.WebSocketResponse(
-        compress=False, autoping=False, heartbeat=None, max_msg_size=max_message, timeout=_CLOSE_TIMEOUT
+        compress=False, autoping=False, heartbeat=None, max_msg_size=max_message, timeout=CLOSE_TIMEOUT
     )
 
 
@@ -86,14 +83,8 @@ async def _serve(request: web.Request) -> web.StreamResponse:
     finally:
         del request.app[SOCKETS][socket]
         connection.close()
-        _give_up_later(sink)
+        sink.leave()
     return socket
-
-
-def _give_up_later(sink: TransportSink) -> None:
-    """Cut off a peer that leaves the rest unread: aiohttp's close would wait for it, and keep socket and buffer."""
-    if sink.buffered():
-        asyncio.get_running_loop().call_later(_CLOSE_TIMEOUT, sink.abort)
 
 
 async def _pump(socket: web.WebSocketResponse, connection: Connection, sink: TransportSink, most: int) -> None:
@@ -102,8 +93,7 @@ async def _pump(socket: web.WebSocketResponse, connection: Connection, sink: Tra
         match message.type:
             case WSMsgType.TEXT | WSMsgType.BINARY:
                 await connection.receive(message.data)
-                if sink.buffered() > most:
-                    await sink.drain()
+                await sink.relieve(most)
             case WSMsgType.PING:
                 connection.heard()
                 await socket.pong(message.data)
@@ -158,5 +148,5 @@ async def _taken(sinks: Collection[TransportSink]) -> None:
 async def close_socket(socket: web.WebSocketResponse, code: int, reason: bytes) -> None:
     """Close in bounded time, whether the peer takes part or not."""
     with contextlib.suppress(TimeoutError, ConnectionError, RuntimeError):
-        async with asyncio.timeout(_CLOSE_TIMEOUT):
+        async with asyncio.timeout(CLOSE_TIMEOUT):
             await socket.close(code=code, message=reason, drain=False)

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import requests
+
 from tests.helpers.fleet import fleet, outcome
 from tests.helpers.listener import listening, numbers
 from tests.helpers.memory import MIB, open_sockets, private_memory
@@ -86,6 +88,20 @@ def test_one_that_asks_and_does_not_read_is_cut(tmp_path: Path, say) -> None:
                 assert private_memory(server.pid) - before < 10 * MIB, f"after {asked} questions"
         say(f"cut off after {asked} questions")
         wait_until(lambda: open_sockets(server.pid) == idle, "the bridge giving the connection back")
+
+
+def test_a_client_of_a_service_that_does_not_read_is_cut(tmp_path: Path) -> None:
+    """C3 holds on the services' sockets too: what a client holds of the bridge is given back."""
+    with bridge(tmp_path, "--db", "tasks.db", "--ping-interval", "1") as (server, ready):
+        idle = open_sockets(server.pid)
+        with Peer(ready["url"], "/ws/mahavishnu", receive_buffer=4096) as stopped:
+            stopped.send({"type": "request", "event": "subscribe", "data": {"channel": "global"}, "id": "1"})
+            assert any(message.get("correlation_id") == "1" for message in stopped.messages())
+            event = {"event": "workflow.started", "data": {"workflow_id": "1", "metadata": {"text": "x" * 200_000}}}
+            with requests.Session() as publisher:
+                for _ in range(50):
+                    publisher.post(f"{ready['url']}/api/services/mahavishnu/events", json=event).raise_for_status()
+            wait_until(lambda: open_sockets(server.pid) == idle, "the bridge giving the connection back")
 
 
 def test_a_stream_of_events_that_nobody_reads_is_cut(tmp_path: Path) -> None:

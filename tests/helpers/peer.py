@@ -23,7 +23,7 @@ class Peer:
     `receive_buffer` is what its kernel takes for it while it does not read, in bytes; 0 leaves that to the kernel.
     """
 
-    def __init__(self, url: str, *, receive_buffer: int = 0) -> None:
+    def __init__(self, url: str, path: str = "/ws", *, receive_buffer: int = 0) -> None:
         host, _, port = url.partition("://")[2].rstrip("/").partition(":")
         self.socket = socket.socket()
         self.socket.settimeout(DEADLINE)
@@ -36,7 +36,7 @@ class Peer:
         self._taken = bytearray()
         try:
             self.socket.connect((host, int(port)))
-            self._upgrade(host, port)
+            self._upgrade(host, port, path)
         except BaseException:
             self.socket.close()
             raise
@@ -49,9 +49,9 @@ class Peer:
     ) -> None:
         self.socket.close()
 
-    def _upgrade(self, host: str, port: str) -> None:
+    def _upgrade(self, host: str, port: str, path: str) -> None:
         self.socket.sendall(
-            f"GET /ws HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
         )
         while b"\r\n\r\n" not in self._taken:

@@ -39,12 +39,12 @@ async def converse(request: web.Request, desk: Desk) -> web.StreamResponse:
         if not entered:
             await close_socket(socket, _FULL.code, _FULL.reason.encode())
             return socket
-        sink = TransportSink(request)
-        request.app[SOCKETS][socket] = sink
+        request.app[SOCKETS][socket] = sink = TransportSink(request)
         connection = RoomConnection(desk, sink)
         await _serve(request, socket, connection, sink)
     finally:
-        request.app[SOCKETS].pop(socket, None)
+        if socket in request.app[SOCKETS]:
+            request.app[SOCKETS].pop(socket).leave()
         if connection is not None:
             await connection.close()
         elif entered:
@@ -63,16 +63,19 @@ async def _serve(
     ):
         if connection.is_open:
             connection.greet()
-        if closing := await _pump(socket, connection):
+        if closing := await _pump(socket, connection, sink, core.settings.max_outstanding_bytes):
             await close_socket(socket, closing.code, closing.reason.encode())
 
 
-async def _pump(socket: web.WebSocketResponse, connection: RoomConnection) -> Closing | None:
+async def _pump(
+    socket: web.WebSocketResponse, connection: RoomConnection, sink: TransportSink, most: int
+) -> Closing | None:
     async for message in socket:
         match message.type:
             case WSMsgType.TEXT | WSMsgType.BINARY:
                 if closing := await connection.receive(message.data):
                     return closing
+                await sink.relieve(most)
             case WSMsgType.PING:
                 connection.heard()
                 await socket.pong(message.data)
