@@ -36,7 +36,12 @@ def run(plan: Plan) -> Result:
             "no:cacheprovider",
             "tests/bench/micro.py",
         ]
-        options = [f"--benchmark-json={found}", f"--benchmark-max-time={seconds}", "--benchmark-disable-gc"]
+        options = [
+            f"--benchmark-json={found}",
+            f"--benchmark-max-time={seconds}",
+            "--benchmark-disable-gc",
+            "--benchmark-timer=time.process_time",
+        ]
         done = subprocess.run(
             ["taskset", "-c", str(SERVER_CORE), *command, *options],
             cwd=ROOT,
