@@ -30,6 +30,7 @@ _COMMANDS: Final = {
     "agent": ("groups", "Hand work over, show the chain, send heartbeats."),
     "work-product": ("groups", "Store and read what agents made."),
     "initiative": ("groups", "Link, archive or wipe an initiative."),
+    "service": ("groups", "Publish events of the services, and see how they are."),
     "summary": ("groups", "Show the progress of the initiative."),
     "health": ("groups", "Count what the workspace holds."),
     "tools": ("tools", "List all tools."),

@@ -68,6 +68,11 @@ _GROUPS: Final[dict[str, dict[str, _Entry]]] = {
         "archive": _Entry("initiative_archive", "Write an initiative to a JSON file."),
         "wipe": _Entry("initiative_wipe", "Delete all work of an initiative, for good."),
     },
+    "service": {
+        "publish": _Entry("service_publish", "Publish an event of a service.", ("service", "event")),
+        "status": _Entry("service_status", "Tell which services are served, and where."),
+        "rooms": _Entry("service_rooms", "List the rooms that somebody is in.", ("service",)),
+    },
 }
 
 _SINGLE: Final = {

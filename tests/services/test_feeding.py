@@ -16,7 +16,7 @@ from taskcopilot.errors import InvalidArgumentError, PortTakenError
 from taskcopilot.services.mahavishnu import Mahavishnu
 from taskcopilot.web.services.ports import service_ports
 from tests.helpers.dialects import House, RoomClient
-from tests.helpers.processes import running
+from tests.helpers.processes import run, running
 from tests.helpers.server import running_server
 from tests.helpers.waiting import DEADLINE, until
 from tests.services.conftest import OpenHouse
@@ -179,6 +179,18 @@ def test_the_process_opens_the_services_that_it_is_told_to(tmp_path: Path) -> No
         assert '"services":{"mahavishnu":"ws://127.0.0.1:' in ready
         code, seconds = process.stop()
         assert (code, seconds < 3) == (0, True)
+
+
+def test_watch_sees_the_services_too(tmp_path: Path) -> None:
+    """`taskcopilot watch 'workflow:*'` prints what a command publishes; a topic of no service is refused as ever."""
+    data = ("--data", '{"workflow_id": "wf", "adapter": "local"}')
+    published = run(tmp_path, "service", "publish", "mahavishnu", "workflow.started", *data, "--json")
+    assert orjson.loads(published.stdout)["rooms"] == ["workflow:wf", "global"], published.stderr
+    with running(tmp_path, "watch", "workflow:*", "--since", "0", "--json") as watch:
+        payload = orjson.loads(watch.out.next())["payload"]
+        assert (payload["topic"], payload["eventType"]) == ("workflow:wf", "mahavishnu.workflow.started")
+    assert run(tmp_path, "service", "status", "--json").returncode == 0
+    assert "nobody" in run(tmp_path, "service", "rooms", "nobody").stderr
 
 
 async def test_a_stuck_client_does_not_hold_up_the_end(tmp_path: Path) -> None:
