@@ -83,6 +83,15 @@ class BridgeThread:
         """Call a tool in the other process."""
         return as_json(self.run(self._writer.toolbox.call(tool, arguments)))
 
+    def call_everywhere(self, tool: str, count: int, **arguments: Any) -> None:
+        """Call a tool so many times in both processes at once."""
+
+        async def work() -> None:
+            cores = [self.core, self._writer] * count
+            await asyncio.gather(*(core.toolbox.call(tool, arguments) for core in cores))
+
+        self.run(work())
+
     def cut_all(self) -> None:
         """Cut every socket, without a word."""
 

@@ -84,8 +84,12 @@ class Listener:
 
     def move(self, *, use_websocket: bool) -> None:
         """Go on in another client, by another path, from the cursor."""
+        leaving = threading.Thread(target=self.client.disconnect)
+        leaving.start()
+        wait_until(lambda: self.client._dispatcher._closed)
+        self.gate.set()  # a slow callback ends, and what waited behind it is for the next client
+        leaving.join()
         cursor = self.client.cursor
-        self.client.disconnect()
         self.client = self._connect(use_websocket=use_websocket)
         if self.patterns:
             self.client.subscribe(list(self.patterns), self.on_event, since=cursor)
@@ -124,6 +128,11 @@ class Promise(RuleBasedStateMachine):
         """An agent moves a task on."""
         call = self.bridge.call_elsewhere if elsewhere else self.bridge.call
         call("task_update", id=task, status=status, assignedAgent="me")
+
+    @rule(count=st.integers(1, 4))
+    def create_at_once(self, count: int) -> None:
+        """Agents of both processes create tasks at the same time."""
+        self.bridge.call_everywhere("task_create", count, title="t", metadata={"streamId": "A"})
 
     @rule(task=tasks)
     def checkpoint(self, task: str) -> None:
@@ -169,6 +178,7 @@ class Promise(RuleBasedStateMachine):
             wait_until(lambda: listener.client.connected)  # otherwise it counts from the next connection on
             listener.client.subscribe([pattern], listener.on_event)
             listener.patterns[pattern] = head
+            self.wait_for_position(listener)  # a cursor of before would bring a later client what came before this
 
     @rule(who=WHO, pattern=st.sampled_from(PATTERNS))
     def unsubscribe(self, who: int, pattern: str) -> None:
@@ -192,8 +202,7 @@ class Promise(RuleBasedStateMachine):
 
     @rule(who=WHO, use_websocket=st.booleans())
     def move(self, who: int, use_websocket: bool) -> None:
-        """A listener changes its path, or its process."""
-        self.settle(self.listeners[who])
+        """A listener changes its path, or its process, with whatever has come in and was not handed out yet."""
         self.listeners[who].move(use_websocket=use_websocket)
 
     @precondition(lambda self: self.log)
