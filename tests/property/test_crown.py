@@ -86,7 +86,7 @@ class Listener:
         """Go on in another client, by another path, from the cursor."""
         leaving = threading.Thread(target=self.client.disconnect)
         leaving.start()
-        wait_until(lambda: self.client._dispatcher._closed)
+        wait_until(lambda: self.client.get_mode() == "disconnected")
         self.gate.set()  # a slow callback ends, and what waited behind it is for the next client
         leaving.join()
         cursor = self.client.cursor
