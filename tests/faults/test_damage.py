@@ -154,8 +154,9 @@ def test_a_wal_that_was_cut_off_is_a_shorter_log(killed: Path) -> None:
 @pytest.mark.parametrize("lost", ["missing", "empty"])
 def test_a_file_that_is_gone_is_another_log(stopped: Path, lost: str) -> None:
     """A new epoch, and whoever comes with a cursor of the old one is told the gap."""
-    with bridge(stopped.parent, "--db", "tasks.db") as (_, ready):
+    with bridge(stopped.parent, "--db", "tasks.db") as (process, ready):
         before = ready["epoch"]
+        process.stop()
     lose(stopped, lost)
     with bridge(stopped.parent, "--db", "tasks.db") as (_, ready):
         assert ready["epoch"] != before
