@@ -66,3 +66,60 @@ async def test_rates_move_with_time(visit: Visit) -> None:
     rates = await call(page, "rates", "upTo", rates, later)
     assert rates["events"][-5:] == [2, 1, 0, 0, 0]
     assert sum((await call(page, "rates", "upTo", rates, later + 300_000))["events"]) == 0
+
+
+CONVERSE = """async (script) => {
+  const { Connection } = await import("/dashboard/connection.js");
+  const [sent, states] = [[], []];
+  let socket;
+  class Fake {
+    static OPEN = 1;
+    readyState = 1;
+    constructor() { socket = this; }
+    send(text) { sent.push(JSON.parse(text)); }
+    close() {}
+  }
+  window.WebSocket = Fake;
+  const heard = { snapshots: 0, events: 0 };
+  const connection = new Connection("ws://nowhere", {
+    status: ({ state }) => states.at(-1) !== state && states.push(state),
+    snapshot: () => { heard.snapshots += 1; },
+    events: (events) => { heard.events += events.length; },
+    clock: () => {},
+  });
+  connection.open();
+  for (const step of script) {
+    if (step === "open") socket.onopen();
+    else if (step === "close") { socket.onclose(); connection.hurry(); }
+    else socket.onmessage({ data: JSON.stringify(step) });
+  }
+  const asked = sent.filter(({ type }) => type === "subscribe").map(({ payload }) => payload.since ?? payload.snapshot);
+  return { asked, states, ...heard };
+}"""
+
+
+def event(seq: int) -> dict[str, Any]:
+    """An event as it comes."""
+    return {"type": "event", "seq": seq, "payload": {"topic": "task:1", "eventType": "task.created", "data": {}}}
+
+
+def subscribed(epoch: str, seq: int, **more: Any) -> dict[str, Any]:
+    """The answer to a subscribe."""
+    return {"type": "subscribed", "payload": {"epoch": epoch, "seq": seq, **more}}
+
+
+async def test_the_connection_asks_for_what_it_misses(visit: Visit) -> None:
+    """D4 and D5: from the cursor where it has one, else for everything; of another log it takes nothing before that."""
+    page = await visit()
+    snapshot = {"type": "snapshot", "payload": {"seq": 5, "streams": [], "tasks": []}}
+    script = [
+        *("open", subscribed("a", 5), "close"),  # lost before the snapshot came
+        *("open", subscribed("a", 5), snapshot, event(6), "close"),
+        *("open", subscribed("a", 7, recovered=True), event(7), "close"),
+        *("open", subscribed("b", 2, recovered=False), event(3), snapshot),
+        {"type": "gap", "payload": {"from": 6, "to": 9}},
+    ]
+    heard = await page.evaluate(CONVERSE, script)
+    assert heard["asked"] == [True, True, "a:6", "a:7", True, True]
+    assert (heard["snapshots"], heard["events"]) == (2, 2)
+    assert heard["states"][-3:] == ["connecting", "syncing", "live"]

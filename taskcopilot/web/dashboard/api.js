@@ -62,16 +62,20 @@ export async function events(after, { limit = 1_000, topics = [] } = {}) {
   return { ...page, events: page.events.map(eventOf), after: Number(page.next.slice(page.next.lastIndexOf(":") + 1)) };
 }
 
-/** All events of some topics that the log still holds, oldest first; looks at `pages` pages of the log at most. */
-export async function history(topics, pages = 20) {
+/**
+ * All events of some topics after a number that the log still holds, oldest first, and the number up to which it was
+ * read; looks at `pages` pages of the log at most.
+ * @returns {Promise<{events: import("./state.js").BridgeEvent[], after: number}>}
+ */
+export async function history(topics, after = 0, pages = 20) {
   const found = [];
-  for (let after = 0, turn = 0; turn < pages; turn += 1) {
+  for (let turn = 0; turn < pages; turn += 1) {
     const page = await events(after, { topics });
     found.push(...page.events);
-    if (page.after >= page.head) break;
     after = page.after;
+    if (after >= page.head) break;
   }
-  return found;
+  return { events: found, after };
 }
 
 function eventOf({ seq, timestamp, payload }) {

@@ -5,7 +5,8 @@
  *   connecting -> syncing -> live -> (closed) -> waiting -> connecting ...
  *
  * @typedef {{state: "connecting"|"syncing"|"live"|"waiting", replayed: number|null, resumed: boolean,
- *   attempts: number, latency: number|null, error: string|null}} Status
+ *   attempts: number, latency: number|null, error: string|null, lostAt: number|null}} Status `lostAt` is when the
+ *   connection that is missing was lost, in milliseconds since 1970
  */
 
 const FIRST_DELAY = 250;
@@ -21,6 +22,7 @@ export class Connection {
   #url;
   #hears;
   #socket = null;
+  #epoch = null;
   #cursor = null;
   #target = 0;
   #counting = false;
@@ -28,7 +30,7 @@ export class Connection {
   #heardAt = 0;
   #pingedAt = 0;
   #timers = new Set();
-  #status = { state: "connecting", replayed: null, resumed: false, attempts: 0, latency: null, error: null };
+  #status = { state: "connecting", replayed: null, resumed: false, attempts: 0, latency: null, error: null, lostAt: null };
 
   /**
    * @param {string} url
@@ -98,26 +100,29 @@ export class Connection {
   }
 
   #subscribed({ epoch, seq, recovered }) {
-    if (recovered === undefined) {
-      this.#cursor = { epoch, seq: this.#cursor?.epoch === epoch ? this.#cursor.seq : 0 };
-    } else if (recovered) {
+    this.#epoch = epoch;
+    if (recovered === undefined) return;
+    if (recovered) {
       this.#target = seq;
       this.#counting = true;
       this.#become({ replayed: 0, resumed: true });
       this.#arrive();
     } else {
+      this.#cursor = null;
       this.#ask({ snapshot: true });
     }
   }
 
   #restart(snapshot) {
     const again = this.#status.attempts > 0;
-    this.#cursor = { epoch: this.#cursor.epoch, seq: snapshot.seq };
-    this.#hears.snapshot({ ...snapshot, epoch: this.#cursor.epoch });
-    this.#become({ state: "live", attempts: 0, replayed: null, resumed: again, error: null });
+    this.#cursor = { epoch: this.#epoch, seq: snapshot.seq };
+    this.#hears.snapshot({ ...snapshot, epoch: this.#epoch });
+    this.#become({ state: "live", attempts: 0, replayed: null, resumed: again, error: null, lostAt: null });
   }
 
+  /** Without a cursor a snapshot is on its way, and what comes before it is in it. */
   #take(envelopes) {
+    if (!this.#cursor) return;
     const events = envelopes.map(({ seq, timestamp, payload }) => ({
       seq,
       at: timestamp,
@@ -135,7 +140,7 @@ export class Connection {
   #arrive() {
     if (!this.#counting || this.#cursor.seq < this.#target) return;
     this.#counting = false;
-    this.#become({ state: "live", attempts: 0, error: null });
+    this.#become({ state: "live", attempts: 0, error: null, lostAt: null });
   }
 
   #watch() {
@@ -153,7 +158,8 @@ export class Connection {
     this.#forget();
     const attempts = this.#status.attempts + 1;
     this.#counting = false;
-    this.#become({ state: "waiting", attempts, replayed: null, resumed: false, latency: null });
+    const lostAt = this.#status.lostAt ?? Date.now();
+    this.#become({ state: "waiting", attempts, replayed: null, resumed: false, latency: null, lostAt });
     const delay = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** Math.min(attempts - 1, 10));
     this.#later(delay * (0.75 + Math.random() / 2), () => this.open());
   }

@@ -109,6 +109,12 @@ function taskFilter(state, { words, stream, agent }) {
   };
 }
 
+/** The agents that the server listed, without those whose task has ended since. */
+export function atWork(state) {
+  const ended = ({ taskId }) => ["completed", "cancelled"].includes(state.tasks.get(taskId)?.status);
+  return state.agents.filter((agent) => !ended(agent));
+}
+
 /** What somebody should look at: blocked tasks, streams that the server warns of, dependencies on nothing. */
 export function attention(state) {
   const tasks = [...state.tasks.values()].filter((task) => task.status === "blocked").sort(latestFirst);

@@ -18,9 +18,9 @@ export const number = (value) => wholeNumber.format(value);
 /** "1 task", "2 tasks". */
 export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
 
-/** The time of day of an ISO time. */
-export function timeOfDay(iso) {
-  const at = Date.parse(iso);
+/** The time of day of an ISO time, or of milliseconds since 1970. */
+export function timeOfDay(time) {
+  const at = typeof time === "number" ? time : Date.parse(time);
   return Number.isNaN(at) ? "" : clockTime.format(at);
 }
 

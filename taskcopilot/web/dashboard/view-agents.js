@@ -1,6 +1,6 @@
 /** Who is at work, on what, and when they were last heard of. */
 
-import { IDLE_AFTER } from "./derive.js";
+import { IDLE_AFTER, atWork } from "./derive.js";
 import { find, h, keyed, set, text } from "./dom.js";
 import { ago, number } from "./format.js";
 import { taskAddress } from "./router.js";
@@ -19,7 +19,8 @@ export function agentsView(root, now) {
   const more = h("p", { class: "empty" });
   root.append(empty, more);
 
-  function draw({ agents }) {
+  function draw(state) {
+    const agents = atWork(state);
     text(count, agents.length ? number(agents.length) : "");
     empty.hidden = agents.length > 0;
     more.hidden = agents.length <= SHOWN;
@@ -53,7 +54,7 @@ export function agentsView(root, now) {
   }
 
   const view = (state, before) => {
-    if (state.agents !== before.agents) draw(state);
+    if (state.agents !== before.agents || state.tasks !== before.tasks) draw(state);
   };
   return Object.assign(view, { tick: () => [...list.children].forEach(age) });
 }

@@ -1,6 +1,6 @@
 /** The pill that tells whether what is shown is what is. */
 
-import { plural } from "./format.js";
+import { plural, timeOfDay } from "./format.js";
 import { set, text } from "./dom.js";
 
 /** Milliseconds for which the pill tells what a reconnect brought. */
@@ -19,8 +19,9 @@ export function connectionView(pill) {
 }
 
 /** What the pill says of a status. */
-export function sentenceOf({ state, replayed, resumed, attempts }) {
-  if (state === "waiting" || (attempts > 0 && state !== "live")) return "Reconnecting";
+export function sentenceOf({ state, replayed, resumed, error, lostAt }) {
+  if (state !== "live" && error) return `Refused: ${error}`;
+  if (state !== "live" && lostAt) return `Reconnecting · as of ${timeOfDay(lostAt)}`;
   if (state !== "live") return "Connecting";
   if (!resumed) return "Live";
   if (replayed === null) return "Live · read anew";

@@ -41,7 +41,10 @@ export function overviewView(root, now, latencies) {
     const { counts, counting, done } = totals(state);
     text(percent, `${done}%`);
     text(headline, state.ready ? headlineOf(state, counts, counting) : "Reading the state of the run …");
-    for (const part of bar.children) property(part, "--share", counts[part.dataset.status]);
+    for (const part of bar.children) {
+      part.hidden = !counts[part.dataset.status];
+      property(part, "--share", counts[part.dataset.status]);
+    }
     set(bar, "aria-label", `${done} percent done`);
     for (const item of legend.children) {
       const count = counts[item.dataset.status];

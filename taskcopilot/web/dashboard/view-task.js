@@ -24,7 +24,7 @@ export function taskView(drawer, store) {
 
   onTask((id) => {
     if (!id) return shut();
-    open = { id, from: open?.from ?? document.activeElement, seq: -1, timer: 0, details: null };
+    open = { id, from: open?.from ?? document.activeElement, seq: -1, timer: 0, details: null, past: { events: [], after: 0 } };
     body.replaceChildren(h("p", { class: "empty" }, "Reading …"));
     if (!drawer.open) drawer.show();
     drawer.scrollTop = 0;
@@ -42,25 +42,27 @@ export function taskView(drawer, store) {
     (from?.isConnected && from !== document.body ? from : card)?.focus({ preventScroll: true });
   }
 
-  /** Read everything anew; what arrives when another task is open already is left. */
+  /** Read everything anew, of the log what is new; what arrives when another task is open already is left. */
   async function read(page) {
     page.seq = store.state.tasks.get(page.id)?.seq ?? 0;
     try {
-      const [task, checkpoints, handoffs, products, history] = await Promise.all([
+      const [task, checkpoints, handoffs, products, { events, after }] = await Promise.all([
         api.task(page.id),
         api.checkpoints(page.id),
         api.handoffs(page.id),
         api.workProducts(page.id),
-        api.history([`task:${page.id}`, `checkpoint:${page.id}`]),
+        api.history([`task:${page.id}`, `checkpoint:${page.id}`], page.past.after),
       ]);
-      page.details = { task, checkpoints, handoffs, products, history };
+      const known = page.past.events.at(-1)?.seq ?? 0;
+      page.past = { events: [...page.past.events, ...events.filter(({ seq }) => seq > known)], after };
+      page.details = { task, checkpoints, handoffs, products };
     } catch (error) {
       page.details = { error };
     }
     if (page === open) draw(page);
   }
 
-  function draw({ id, details }) {
+  function draw({ id, details, past }) {
     const { state } = store;
     const known = state.tasks.get(id);
     const stream = known && state.streams.get(known.streamId);
@@ -75,7 +77,7 @@ export function taskView(drawer, store) {
       sections.handoffs(details.handoffs),
       sections.products(details.products, unfolded),
       sections.checkpoints(details.checkpoints),
-      sections.history(details.history),
+      sections.history(past.events),
     );
   }
 
