@@ -137,12 +137,12 @@ class _WhichProject(Arguments):
 
 
 def _test_status(state: State, asked: _WhichRun) -> dict[str, Any]:
-    return state.require("test", asked.run_id)
+    return state.require("test", asked.run_id, field="run_id")
 
 
 def _quality_gate(state: State, asked: _WhichProject) -> dict[str, Any]:
     """Answer what is known of a project's gates: passed when all that were checked are; unknown when none was."""
-    known = state.require("quality", asked.project)
+    known = state.require("quality", asked.project, field="project")
     gates = sorted(known.get("gates", {}).values(), key=lambda gate: str(gate["name"]))
     missed = [gate["name"] for gate in gates if not gate["passed"]]
     verdict = {"passed": not missed, "all_passed": not missed, "required_check_failures": missed}

@@ -33,11 +33,11 @@ def find(tx: ReadTx, service: str, kind: str, identifier: str) -> Document | Non
     return None if found is None else _decoded(found)
 
 
-def newest(tx: ReadTx, service: str, kind: str, limit: int) -> list[Document]:
-    """Return the documents of a kind that changed last, newest first."""
+def newest(tx: ReadTx, service: str, kind: str, limit: int, *, skip: int = 0) -> list[Document]:
+    """Return the documents of a kind that changed last, newest first, after the first `skip` of them."""
     rows = tx.all(
-        "SELECT document FROM service_state WHERE service = ? AND kind = ? ORDER BY seq DESC, id LIMIT ?",
-        (service, kind, limit),
+        "SELECT document FROM service_state WHERE service = ? AND kind = ? ORDER BY seq DESC, id LIMIT ? OFFSET ?",
+        (service, kind, limit, skip),
     )
     return [_decoded(row["document"]) for row in rows]
 

@@ -158,3 +158,10 @@ async def test_a_broadcast_that_is_none_is_refused(house: House, crackerjack: Cr
     assert refused.value.field == "line_coverage"
     assert await client.sync() == []
     assert (await client.request("get_quality_gate", project="shop"))["error_code"] == "NOT_FOUND"
+
+
+async def test_an_unknown_id_is_named_by_its_argument(house: House) -> None:
+    """`data.field` says what to correct."""
+    client = await house.client("crackerjack")
+    for request, field in (("get_test_status", "run_id"), ("get_quality_gate", "project")):
+        assert (await client.request(request, **{field: "nobody"}))["data"] == {"field": field}
