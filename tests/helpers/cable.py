@@ -65,11 +65,13 @@ def cable() -> Iterator[Cable]:
     if shutil.which("ip") is None:
         pytest.skip("needs the command `ip` of iproute2")
     try:
-        ip("netns", "add", f"{name}try")
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"needs the right to make network namespaces: {error.stderr.strip()}")
-    ip("netns", "del", f"{name}try")
-    try:
-        yield Cable(name, f"10.213.{os.getpid() % 250}")
+        yield _lay(name)
     finally:
         subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+
+
+def _lay(name: str) -> Cable:
+    try:
+        return Cable(name, f"10.213.{os.getpid() % 250}")
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"needs the right to make network namespaces: {error.stderr.strip()}")
