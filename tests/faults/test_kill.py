@@ -17,6 +17,8 @@ from tests.helpers.processes import Running, bridge, environment, run
 from tests.helpers.strace import SYNC, WRITE, injecting, require_strace
 from tests.helpers.waiting import DEADLINE, wait_until
 
+pytestmark = pytest.mark.timeout(180)  # seconds of starting again and again, on machines that are shared
+
 FULL_SEEDS = [pytest.param(seed, marks=pytest.mark.full) for seed in range(2, 7)]
 
 POINTS = [(SYNC, 1), (SYNC, 4), (WRITE, 9)]
@@ -30,7 +32,6 @@ FULL_POINTS = [
 ]
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("seed", [1, *FULL_SEEDS])
 def test_the_log_rule_survives_kills_at_random_moments(
     tmp_path: Path, seed: int, size: Callable[[int, int], int], say: Callable[[str], None]
