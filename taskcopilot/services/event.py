@@ -5,13 +5,16 @@ from __future__ import annotations
 import string
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from taskcopilot.model import Identifier
 
-__all__ = ["Document", "Fold", "Identifier", "JsonObject", "OpenEvent", "ServiceEvent", "fill"]
+__all__ = ["Document", "Fold", "Identifier", "JsonObject", "OpenEvent", "ServiceEvent", "fill", "merged"]
+
+MAX_MEMBERS: Final = 200
+"""Members of an object that is put together from what several events told."""
 
 Document = dict[str, Any]
 """The state of one thing, as JSON."""
@@ -84,3 +87,9 @@ def fill(template: str, values: Mapping[str, Any]) -> str | None:
 def fields_of(template: str) -> tuple[str, ...]:
     """Return the names in a template."""
     return tuple(name for _, name, _, _ in string.Formatter().parse(template) if name)
+
+
+def merged(known: Mapping[str, Any], told: Mapping[str, Any]) -> Document:
+    """Return what is known with what was told now; of more than MAX_MEMBERS members those that were told last."""
+    before = {name: value for name, value in known.items() if name not in told}
+    return dict(list({**before, **told}.items())[-MAX_MEMBERS:])
