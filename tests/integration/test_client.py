@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from task_copilot_client import TaskCopilotClient, ToolError
+from task_copilot_client.inbox import CAPACITY
 from tests.helpers.processes import Running, running
 from tests.helpers.waiting import DEADLINE
 
@@ -122,3 +123,31 @@ def test_a_graceful_restart_is_noticed_at_once(tmp_path: Path, port: int) -> Non
         writer.disconnect()
         assert seen.wait(1) == ["after"]
     assert modes[0] == "reconnecting"
+
+
+@pytest.mark.slow
+def test_a_slow_loop_gets_every_event_over_a_kill(tmp_path: Path, port: int) -> None:
+    """D1, H1: far behind when the bridge is killed, it reads the rest from the next one's log, and is live again."""
+    with contextlib.ExitStack() as stack:
+        first, url = stack.enter_context(bridge(tmp_path, port))
+        client = stack.enter_context(TaskCopilotClient(url, max_backoff=0.5, probe_interval=0.2))
+        events = client.events()
+        wanted = CAPACITY + 200
+        written = write_until(client, wanted)
+        first.popen.kill()
+        first.wait()
+        numbers = [next(events).seq for _ in range(CAPACITY // 2)]
+        stack.enter_context(bridge(tmp_path, port))
+        numbers += [next(events).seq for _ in range(written - len(numbers))]
+        assert numbers == list(range(1, written + 1))
+        client.call("task_create", title="live")
+        assert next(events).data["taskTitle"] == "live"
+
+
+def write_until(client: TaskCopilotClient, count: int) -> int:
+    """Change a task of a stream until the log has so many events; returns how many it has."""
+    task = client.call("task_create", title="t", metadata={"streamId": "S"})["id"]
+    while (head := int(client.head().rpartition(":")[2])) < count:
+        for status in ("in_progress", "blocked", "in_progress", "completed", "pending"):
+            client.call("task_update", id=task, status=status)
+    return head
