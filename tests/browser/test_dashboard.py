@@ -8,6 +8,7 @@ from playwright.async_api import expect
 from tests.browser.pages import Shoot, Visit, card, stream
 from tests.browser.runs import REASON, release
 from tests.helpers.bridge_thread import BridgeThread
+from tests.helpers.work import execute
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -154,3 +155,31 @@ async def test_services_show_who_is_in_which_room(bridge: BridgeThread, visit: V
     bridge.call("service_publish", service="mahavishnu", event="workflow.started", data={"workflow_id": "nightly"})
     await expect(page.locator(".event").first).to_contain_text("workflow.started")
     await expect(page.locator(".event").first).to_contain_text("workflow_id nightly")
+
+
+async def test_a_stream_in_which_nothing_moves_is_pointed_out(bridge: BridgeThread, visit: Visit) -> None:
+    """Somebody should look there, and its agent counts as idle; a stream that moves is left alone."""
+    release(bridge)
+    bridge.run(age(bridge, "client"))
+    page = await visit()
+    warning = page.locator(".attention > li[data-kind=warning]")
+    await expect(warning).to_have_count(1)
+    await expect(warning).to_contain_text("Python client")
+    await expect(warning).to_contain_text("no activity for 10+ minutes")
+    await expect(page.locator(".agent[data-idle]")).to_contain_text("Reconnect with jitter")
+    await expect(page.locator(".agent:not([data-idle])")).to_have_count(2)
+
+
+async def age(bridge: BridgeThread, stream_id: str) -> None:
+    """Let everything that was heard of a stream lie in the past."""
+    long_ago = "2026-01-08T12:00:00.000Z"
+    await execute(bridge.core, "UPDATE agent_activity SET last_heartbeat = ? WHERE stream_id = ?", long_ago, stream_id)
+    await execute(bridge.core, "UPDATE tasks SET updated_at = ? WHERE stream_id = ?", long_ago, stream_id)
+
+
+async def test_a_rate_that_is_not_known_whole_says_so(bridge: BridgeThread, visit: Visit) -> None:
+    """The page reads the newest 500 events of the past: of more in a minute it says "at least"."""
+    for number in range(510):
+        bridge.call("task_create", title=f"Task {number}")
+    page = await visit()
+    await expect(page.locator(".tile strong").first).to_have_text("500+")

@@ -23,8 +23,11 @@ export const agents = async () => (await ask("/api/activity")).activities;
 /** A stream with its dependencies and tasks. */
 export const stream = (id) => ask(`/api/streams/${path(id)}`);
 
-/** What the server warns of in a stream. */
-export const streamWarnings = async (id) => (await ask(`/api/streams/${path(id)}/health`)).warnings;
+/** What the server warns of in a stream in which nothing moves; of one that moves, nothing. */
+export async function streamWarnings(id) {
+  const { healthy, warnings } = await ask(`/api/streams/${path(id)}/health`);
+  return healthy ? [] : warnings;
+}
 
 /** The services, and of those that somebody is connected to the rooms: `[{service, port, connections, rooms}]`. */
 export async function services() {

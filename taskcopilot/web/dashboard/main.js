@@ -23,7 +23,7 @@ import { streamsView } from "./view-streams.js";
 import { taskView } from "./view-task.js";
 
 /** Past events that fill the feed and the charts when the page opens. */
-const PAST = 300;
+const PAST = 500;
 
 /** Pings whose times the chart shows. */
 const PINGS = 40;
@@ -60,8 +60,8 @@ const refresher = new Refresher(store, () => connection.resync());
 
 async function readPast(seq) {
   try {
-    const { events } = await api.events(Math.max(0, seq - PAST));
-    store.update(withHistory, events);
+    const { events, gap } = await api.events(Math.max(0, seq - PAST));
+    store.update(withHistory, events, seq <= PAST || Boolean(gap));
   } catch (error) {
     console.debug("the past was not read:", error.message);
   }

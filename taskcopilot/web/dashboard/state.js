@@ -28,6 +28,7 @@ export const EMPTY = Object.freeze({
   services: [],
   feed: [],
   rates: noRates(),
+  countedFrom: 0,
 });
 
 /** Replace tasks and streams by those of a snapshot. Another epoch is another log: its events are not ours. */
@@ -43,12 +44,16 @@ export function withSnapshot(state, { epoch, seq, streams, tasks }) {
   };
 }
 
-/** Add events of the past to the feed and the rates; they change nothing else. */
-export function withHistory(state, events) {
+/**
+ * Add events of the past to the feed and the rates; they change nothing else. `complete` says that the log held none
+ * before them; otherwise the rates are right from the first of them on (`countedFrom`, milliseconds since 1970).
+ */
+export function withHistory(state, events, complete) {
   const known = new Set(state.feed.map((event) => event.seq));
   const fresh = events.filter((event) => !known.has(event.seq));
   const feed = [...state.feed, ...fresh].sort((a, b) => a.seq - b.seq).slice(-FEED_LENGTH);
-  return { ...state, feed, rates: counted(state.rates, fresh) };
+  const countedFrom = complete || !events.length ? 0 : Date.parse(events[0].at);
+  return { ...state, feed, rates: counted(state.rates, fresh), countedFrom };
 }
 
 /** Replace the agents by what the server lists. */

@@ -56,8 +56,9 @@ export function overviewView(root, now, latencies) {
 
   function showTiles(state) {
     const rates = upTo(state.rates, now());
-    tiles.events.show(number(sumOver(rates.events, MINUTE)), rates.events);
-    tiles.completed.show(number(rates.completed.reduce((sum, count) => sum + count, 0)), rates.completed);
+    const atLeast = (milliseconds) => (state.countedFrom > now() - milliseconds ? "+" : "");
+    tiles.events.show(number(sumOver(rates.events, MINUTE)) + atLeast(MINUTE), rates.events);
+    tiles.completed.show(number(sumOver(rates.completed, 5 * MINUTE)) + atLeast(5 * MINUTE), rates.completed);
     const trips = latencies();
     tiles.latency.show(trips.length ? `${Math.max(1, Math.round(trips.at(-1)))} ms` : "–", trips);
   }
