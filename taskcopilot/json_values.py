@@ -22,12 +22,24 @@ def refuse_unstorable(arguments: Any) -> None:
     Refused are numbers beyond 64 bits, NaN and infinities, text with lone surrogates, keys that are no text, and
     nesting beyond MAX_DEPTH. Walks without recursion: hostile arguments must not find the end of the stack.
     """
+    if _is_plain(arguments):
+        return
     pending: list[tuple[str, Any, int]] = [("", arguments, 0)]
     while pending:
         path, value, depth = pending.pop()
         if problem := _problem(value, depth):
             raise InvalidArgumentError(f"{path or 'arguments'}: {problem}", field=path or "arguments")
         pending.extend((f"{path}.{key}" if path else str(key), item, depth + 1) for key, item in _items(value))
+
+
+def _is_plain(arguments: Any) -> bool:
+    """Tell at a glance that nothing can be wrong: most calls are a few short texts, and this is a tenth of the walk."""
+    return type(arguments) is dict and all(
+        type(key) is str
+        and key.isascii()
+        and (value is None or value is True or value is False or (type(value) is str and value.isascii()))
+        for key, value in arguments.items()
+    )
 
 
 def _items(value: Any) -> Iterator[tuple[Any, Any]]:

@@ -91,7 +91,8 @@ class Recorder:
         waiting = _Waiting(unit, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._wake.set()
-        return await asyncio.shield(waiting.done)
+        result: T = await waiting.done  # no shield: cancelling it with its caller stops nothing, see _tell
+        return result
 
     async def catch_up(self) -> None:
         """Publish what other processes committed since the last look. Called by the follower."""
