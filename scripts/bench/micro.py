@@ -40,7 +40,6 @@ def run(plan: Plan) -> Result:
             f"--benchmark-json={found}",
             f"--benchmark-max-time={seconds}",
             "--benchmark-disable-gc",
-            "--benchmark-timer=time.process_time",
         ]
         done = subprocess.run(
             ["taskset", "-c", str(SERVER_CORE), *command, *options],
