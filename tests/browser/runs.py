@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from tests.helpers.bridge import as_json
 from tests.helpers.bridge_thread import BridgeThread
 
-__all__ = ["REASON", "release"]
+__all__ = ["REASON", "many", "release"]
 
 REASON = "The load balancer in staging closes idle requests after 30 s; waiting for operations to raise it to 75 s"
 
@@ -37,6 +40,20 @@ def release(bridge: BridgeThread) -> dict[str, str]:
     record(bridge, ids["Long polling"])
     bridge.call("task_update", id=ids["Long polling"], status="blocked", blockedReason=REASON)
     return ids
+
+
+def many(bridge: BridgeThread, count: int, streams: int = 0) -> list[str]:
+    """Create tasks all at once, in so many streams, and return their ids."""
+
+    async def create(number: int) -> str:
+        metadata = {"streamId": f"stream-{number % streams}"} if streams else {}
+        made = await bridge.core.toolbox.call("task_create", {"title": f"Task {number}", "metadata": metadata})
+        return str(as_json(made)["id"])
+
+    async def create_all() -> list[str]:
+        return await asyncio.gather(*map(create, range(count)))
+
+    return bridge.run(create_all())
 
 
 def metadata(stream: str) -> dict[str, object]:

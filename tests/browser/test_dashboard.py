@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.pages import Shoot, Visit, card, stream
-from tests.browser.runs import REASON, release
+from tests.browser.runs import REASON, many, release
 from tests.helpers.bridge_thread import BridgeThread
 from tests.helpers.work import execute
 
@@ -179,7 +179,6 @@ async def age(bridge: BridgeThread, stream_id: str) -> None:
 
 async def test_a_rate_that_is_not_known_whole_says_so(bridge: BridgeThread, visit: Visit) -> None:
     """The page reads the newest 500 events of the past: of more in a minute it says "at least"."""
-    for number in range(510):
-        bridge.call("task_create", title=f"Task {number}")
+    many(bridge, 510)
     page = await visit()
     await expect(page.locator(".tile strong").first).to_have_text("500+")

@@ -67,6 +67,7 @@ async def test_search_and_filters_narrow_the_board(bridge: BridgeThread, visit: 
     await page.locator("#search").fill("balancer staging")
     await expect(cards).to_have_count(1)
     await expect(page.locator("#board .panel-head .count")).to_have_text("1 of 18")
+    await expect(cards).to_be_in_viewport()
     await page.locator("#search").fill("no such words")
     await expect(page.locator("#board .empty")).to_have_text("No task fits the search.")
     await page.locator("#filter-clear").click()

@@ -13,7 +13,10 @@ export class Filter {
   /** @param {() => void} changed called after every change */
   constructor(changed) {
     this.#changed = changed;
-    this.#words.addEventListener("input", () => this.#tell());
+    this.#words.addEventListener("input", () => {
+      this.#tell();
+      if (this.#words.value) bringUp(find("#board"));
+    });
     this.#stream.addEventListener("change", () => this.#tell());
     this.#agent.addEventListener("change", () => this.#tell());
     this.#clear.addEventListener("click", () => this.clear());
@@ -54,6 +57,11 @@ export class Filter {
     this.#clear.hidden = !(words || stream || agent);
     this.#changed();
   }
+}
+
+/** Scroll to the board unless some of it is to be seen: whoever searches wants to see what is found. */
+function bringUp(board) {
+  if (board.getBoundingClientRect().top > innerHeight * 0.6) board.scrollIntoView({ block: "start" });
 }
 
 function options(select, all, items) {
