@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from taskcopilot.services.mahavishnu import Mahavishnu
-from taskcopilot.services.mahavishnu_pool_broadcaster import PoolBroadcaster
+from taskcopilot.services.mahavishnu.pool_broadcaster import PoolBroadcaster
 from tests.helpers.dialects import House, check_dialects
 
 TIME = "2026-01-08T12:00:00.000Z"
@@ -278,7 +278,7 @@ async def test_a_pool_keeps_the_workers_that_it_heard_of_last(
     house: House, mahavishnu: Mahavishnu, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some pools never say that a worker is gone."""
-    monkeypatch.setattr("taskcopilot.services.mahavishnu_pools.MAX_WORKERS", 2)
+    monkeypatch.setattr("taskcopilot.services.mahavishnu.pools.MAX_WORKERS", 2)
     for worker in ("a", "b", "a", "c"):
         await mahavishnu.broadcast_worker_status_changed(worker, "idle", "p")
     client = await house.client("mahavishnu")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from taskcopilot.services.event import JsonObject
-from taskcopilot.services.mahavishnu_adapters import (
+from taskcopilot.services.mahavishnu.adapters import (
     AdapterDisabled,
     AdapterEnabled,
     AdapterHealthChanged,
@@ -13,17 +13,17 @@ from taskcopilot.services.mahavishnu_adapters import (
     RoutingDecision,
     WorkerAvailabilityChanged,
 )
-from taskcopilot.services.mahavishnu_others import EVENTS as OTHERS
-from taskcopilot.services.mahavishnu_pools import EVENTS as POOL_EVENTS
-from taskcopilot.services.mahavishnu_pools import GET_POOL_STATUS, PoolStatusChanged, WorkerStatusChanged
-from taskcopilot.services.mahavishnu_teams import (
+from taskcopilot.services.mahavishnu.others import EVENTS as OTHERS
+from taskcopilot.services.mahavishnu.pools import EVENTS as POOL_EVENTS
+from taskcopilot.services.mahavishnu.pools import GET_POOL_STATUS, PoolStatusChanged, WorkerStatusChanged
+from taskcopilot.services.mahavishnu.teams import (
     TeamCreated,
     TeamError,
     TeamExecutionCompleted,
     TeamExecutionStarted,
     TeamParsed,
 )
-from taskcopilot.services.mahavishnu_workflows import (
+from taskcopilot.services.mahavishnu.workflows import (
     GET_WORKFLOW_STATUS,
     StageCompleted,
     WorkflowCompleted,
