@@ -52,8 +52,8 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 def bridge(tmp_path: Path) -> Iterator[BridgeThread]:
-    """A bridge on the machine's clock, in a thread of its own."""
-    bridge = BridgeThread(tmp_path)
+    """A bridge in a thread of its own, on the machine's clock; it need not survive a power cut."""
+    bridge = BridgeThread(tmp_path, durability="normal")
     yield bridge
     bridge.close()
 

@@ -49,8 +49,8 @@ async def test_layers_put_what_is_needed_first(visit: Visit) -> None:
     circle = [{"id": "x", "needs": ["y"]}, {"id": "y", "needs": ["x"]}, {"id": "z", "needs": ["z"]}]
     drawn = await call(page, "layers", "layered", circle)
     assert sorted(place for layer in drawn["layers"] for place in layer) == ["x", "y", "z"]
-    chain = [{"id": str(number), "needs": [str(number - 1)]} for number in range(5_000)]
-    assert len((await call(page, "layers", "layered", chain))["layers"]) == 5_000
+    chain = [{"id": str(number), "needs": [str(number - 1)]} for number in reversed(range(2_000))]
+    assert len((await call(page, "layers", "layered", chain))["layers"]) == 2_000
 
 
 async def test_rates_move_with_time(visit: Visit) -> None:
