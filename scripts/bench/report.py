@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +22,10 @@ What `scripts/bench/run` measured; it wrote this page. Numbers of one section co
 side by side in turns, and are medians of its repetitions; the range is that of all repetitions. Absolute numbers belong
 to the machine below: compare ratios.
 """
+
+_LEGEND: Final = """\
+The factor is how often the goal fits into what was measured: below 1 it is missed by that much. On a busy machine other
+work took the cores while this was measured: what is missed there has to be measured again, unless it is CPU time."""
 
 
 def show(result: Result) -> None:
@@ -50,20 +54,25 @@ def keep(result: Result) -> None:
     _KEPT.write_text(json.dumps({name: one.as_json() for name, one in kept.items()}, indent=1), "utf-8")
 
 
-def page(results: Iterable[Result], machine: Mapping[str, str], path: Path = PAGE) -> None:
-    """Write the page."""
-    path.write_text("\n".join(_lines(list(results), machine)) + "\n", "utf-8")
+def page(names: Sequence[str], machine: Mapping[str, str], path: Path = PAGE) -> None:
+    """Write the page from what was kept of these benchmarks, in their order; say which were never run."""
+    kept = kept_results()
+    known = [kept[name] for name in names if name in kept]
+    path.write_text("\n".join(_lines(known, [name for name in names if name not in kept], machine)) + "\n", "utf-8")
 
 
-def _lines(results: list[Result], machine: Mapping[str, str]) -> Iterator[str]:
+def _lines(results: list[Result], missing: list[str], machine: Mapping[str, str]) -> Iterator[str]:
     yield _INTRODUCTION
+    if missing:
+        yield f"Not measured yet: {', '.join(missing)}.\n"
     yield from (f"- {name}: {value}" for name, value in machine.items())
     yield "\n## What is to be reached\n"
     yield "| | | measured | factor |\n|---|---|---|---|"
     for result in results:
         for claim in result.claims:
-            yield f"| {'met' if claim.met else '**missed**'} | {claim.text} | {claim.measured} | {claim.factor:.2f} |"
-    yield "\nThe factor is how often the goal fits into what was measured: below 1 it is missed by that much."
+            verdict = "met" if claim.met else "missed on a busy machine" if result.busy else "**missed**"
+            yield f"| {verdict} | {claim.text} | {claim.measured} | {claim.factor:.2f} |"
+    yield f"\n{_LEGEND}"
     for result in results:
         yield from _section(result)
 

@@ -66,6 +66,8 @@ class Result:
     claims: list[Claim] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     about: dict[str, str] = field(default_factory=dict)
+    busy: bool = False
+    """Whether other work kept the machine busy meanwhile."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
