@@ -44,8 +44,9 @@ TaskStatus = Literal["pending", "in_progress", "blocked", "completed", "cancelle
 class Event:
     """One committed fact. `data` is the payload as UTF-8 JSON, encoded once and spliced wherever it goes.
 
-    `rooms` are the rooms of a service that it also goes to, each as `service/room`, the most specific first. An event
-    with the number 0 is passing: it is delivered to who is in its rooms now, and never was in the log.
+    `rooms` are the rooms of a service that it also goes to, each as `service/room`, the most specific first; after them
+    the mark of the connection that published it, if one did, as `service/~connection`. An event with the number 0
+    is passing: it is delivered to who is in its rooms now, and never was in the log.
     """
 
     seq: int

@@ -59,7 +59,8 @@ class RoomConnection:
         wire = RoomWire(self._clock, self._backing.hub.log_state.epoch, desk.service.name)
         self._wire = wire
         self._member = self._backing.hub.attach(sink, wire)
-        self._relaying = Relaying(desk.service, self._backing.publisher, self._clock)
+        self._mark = desk.service.mark(self._id)
+        self._relaying = Relaying(desk.service, self._backing.publisher, self._clock, self._mark)
         self._keepalive = Keepalive()
 
     @property
@@ -178,6 +179,10 @@ class RoomConnection:
         self._answer(message.reply, data, seq=seq)
 
     async def _relay(self, message: Message) -> dict[str, Any]:
+        """Publish for the client. From its first event on it has a wire of its own, which leaves out what it said."""
+        if self._wire.own is None:
+            self._wire = replace(self._wire, own=self._mark)
+            self._backing.hub.drop(self._member, [], self._wire)
         told: dict[str, Any] = await self._guarded(self._relaying.publish(message.name, message.data), message)
         return told
 

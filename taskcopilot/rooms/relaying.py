@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from taskcopilot.clock import Clock
 from taskcopilot.errors import BridgeError, InvalidArgumentError
-from taskcopilot.services.event import ServiceEvent
+from taskcopilot.services.event import ServiceEvent, fill
 from taskcopilot.services.publishing import Publisher
 from taskcopilot.services.service import Service
 
@@ -23,12 +23,13 @@ MAX_PRESENT: Final = 100
 class Relaying:
     """The published events of one connection."""
 
-    def __init__(self, service: Service, publisher: Publisher, clock: Clock) -> None:
+    def __init__(self, service: Service, publisher: Publisher, clock: Clock, mark: str) -> None:
         self._service = service
+        self._mark = mark
         self._publisher = publisher
         self._clock = clock
-        self._last: dict[tuple[str, tuple[str, ...]], float] = {}
-        self._present: dict[tuple[str, ...], ServiceEvent] = {}
+        self._last: dict[tuple[str | None, ...], float] = {}
+        self._present: dict[str, ServiceEvent] = {}
 
     async def publish(self, name: str, data: Mapping[str, Any]) -> dict[str, Any]:
         """Publish an event that the service relays, and return what the client is answered.
@@ -38,17 +39,16 @@ class Relaying:
         relay = self._service.relay(name)
         assert relay is not None, "the session has checked"  # noqa: S101
         event = self._service.read(name, data)
-        rooms = event.rooms()
-        if relay.every and not self._is_due((name, rooms), relay.every):
+        if relay.every and not self._is_due((name, *event.rooms(), fill(relay.per, vars(event))), relay.every):
             return {"status": "throttled"}
         undone = None if relay.undone_by is None else relay.undone_by(event)
-        if undone is not None and len(self._present) >= MAX_PRESENT and rooms not in self._present:
-            raise InvalidArgumentError(f"present in more than {MAX_PRESENT} rooms", field="event")
-        published = await self._publisher.send(self._service, name, event)
+        if undone is not None and len(self._present) >= MAX_PRESENT and _key(undone) not in self._present:
+            raise InvalidArgumentError(f"present more than {MAX_PRESENT} times", field="event")
+        published = await self._publisher.send(self._service, name, event, self._mark)
         if undone is not None:
-            self._present[rooms] = undone
+            self._present[_key(undone)] = undone
         elif relay.undoes is not None:
-            self._present.pop(rooms, None)
+            self._present.pop(_key(event), None)
         return {"status": "published", "seq": published.seq}
 
     async def undo(self) -> None:
@@ -60,7 +60,7 @@ class Relaying:
             except BridgeError as error:
                 _log.warning("cannot say that a client of %s went away: %s", self._service.name, error)
 
-    def _is_due(self, key: tuple[str, tuple[str, ...]], every: float) -> bool:
+    def _is_due(self, key: tuple[str | None, ...], every: float) -> bool:
         now = self._clock.monotonic()
         if now - self._last.get(key, now - every) < every:
             return False
@@ -68,3 +68,8 @@ class Relaying:
             self._last.clear()
         self._last[key] = now
         return True
+
+
+def _key(undone: ServiceEvent) -> str:
+    """Return what an event that takes something back says, whenever it is said."""
+    return undone.event + undone.model_dump_json(exclude={"timestamp"})

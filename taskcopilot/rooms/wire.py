@@ -23,12 +23,14 @@ class RoomWire:
     service: str
     rooms: frozenset[str] = frozenset()
     """The rooms that the member is in, as `service/room`."""
+    own: str | None = None
+    """The mark of what the member published itself, and does not get back."""
     delay: float = 0.0
     most: int = 1
 
     def join(self, entries: Sequence[Encoded], *, replayed: bool = False) -> bytes:
         """See Wire."""
-        return b"".join(self._frame(entry, replayed) for entry in entries)
+        return b"".join(self._frame(entry, replayed) for entry in entries if self.own not in entry.event.rooms)
 
     def gap(self, gap: Gap) -> bytes:
         """See Wire."""

@@ -38,11 +38,14 @@ class Published:
     rooms: tuple[str, ...]
 
 
-def publish(tx: Tx, service: Service, name: str, event: ServiceEvent) -> Published:
-    """Fold an event into the state and log it, inside the unit; raises ConflictError when a fold refuses it."""
+def publish(tx: Tx, service: Service, name: str, event: ServiceEvent, by: str | None = None) -> Published:
+    """Fold an event into the state and log it, inside the unit; raises ConflictError when a fold refuses it.
+
+    `by` is the mark of the connection that published it, and does not get it back; see `Service.mark`.
+    """
     stamped = _stamped(event, tx.at)
     if stamped.passing:
-        tx.pass_on(_emitted(service, name, stamped))
+        tx.pass_on(_emitted(service, name, stamped, by))
         return Published(None, stamped.topic(), stamped.rooms())
     seq = event_log.next_seq(tx)
     for kind, identifier, fold in stamped.changes():
@@ -53,7 +56,7 @@ def publish(tx: Tx, service: Service, name: str, event: ServiceEvent) -> Publish
             service_state.save(tx, service.name, kind, identifier, document, seq=seq)
             if seq % _LOOK_EVERY == 0:
                 service_state.prune(tx, service.name, kind, KEEP)
-    tx.announce(_emitted(service, name, stamped))
+    tx.announce(_emitted(service, name, stamped, by))
     return Published(seq, stamped.topic(), stamped.rooms())
 
 
@@ -73,13 +76,13 @@ class Publisher:
         """
         return await self.send(service, name, service.read(name, data))
 
-    async def send(self, service: Service, name: str, event: ServiceEvent) -> Published:
-        """Publish an event that was checked; otherwise as `publish`."""
+    async def send(self, service: Service, name: str, event: ServiceEvent, by: str | None = None) -> Published:
+        """Publish an event that was checked, for the connection with the mark `by`; otherwise as `publish`."""
         if not event.passing:
-            return await self._recorder.record(partial(_record, service, name, event))
+            return await self._recorder.record(partial(_record, service, name, event, by))
         at = iso(self._clock.now())
         stamped = _stamped(event, at)
-        self._bus.pass_on([Event(0, at, *_emitted(service, name, stamped))])
+        self._bus.pass_on([Event(0, at, *_emitted(service, name, stamped, by))])
         return Published(None, stamped.topic(), stamped.rooms())
 
 
@@ -96,19 +99,19 @@ class Broadcaster:
         await self._publisher.send(self.service, kind.event, parse(kind, data))
 
 
-def _record(service: Service, name: str, event: ServiceEvent, tx: Tx) -> Published:
-    return publish(tx, service, name, event)
+def _record(service: Service, name: str, event: ServiceEvent, by: str | None, tx: Tx) -> Published:
+    return publish(tx, service, name, event, by)
 
 
 def _stamped(event: ServiceEvent, at: str) -> ServiceEvent:
     return event if event.timestamp is not None else event.model_copy(update={"timestamp": at})
 
 
-def _emitted(service: Service, name: str, event: ServiceEvent) -> Emitted:
+def _emitted(service: Service, name: str, event: ServiceEvent, by: str | None) -> Emitted:
     """Return what is delivered; raises InvalidArgumentError when an id makes a room that nobody could be in."""
     rooms = event.rooms()
     for room in rooms:
         if not service.has_room(room):
             raise InvalidArgumentError(f"{name}: {room[:300]!r} is no channel of {service.name}", field="rooms")
-    addresses = tuple(map(service.address, rooms))
+    addresses = (*map(service.address, rooms), *(() if by is None else (by,)))
     return Emitted(event.topic(), f"{service.name}.{name}", event.model_dump_json().encode(), addresses)

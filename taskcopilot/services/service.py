@@ -41,11 +41,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """An event that clients themselves may publish, for the others in its rooms."""
+    """An event that clients themselves may publish, for the others in its rooms; they do not get it back."""
 
     event: type[ServiceEvent]
     every: float = 0.0
     """Seconds between two of one client about one thing; what comes faster is passed over."""
+    per: str = ""
+    """What the seconds count for beside client and rooms, a template such as `{user_id}`."""
     undone_by: Callable[[Any], ServiceEvent] | None = None
     """What is published for a client that published this and then went away."""
     undoes: type[ServiceEvent] | None = None
@@ -81,6 +83,10 @@ class Service:
     def address(self, room: str) -> str:
         """Return the name of a room among the rooms of all services."""
         return f"{self.name}/{room}"
+
+    def mark(self, connection: str) -> str:
+        """Return what stands last among the rooms of events that a connection published. No room has such a name."""
+        return f"{self.name}/~{connection}"
 
     def request(self, event: str) -> Request | None:
         """Return the request of that name."""

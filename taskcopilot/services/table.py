@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from taskcopilot.errors import InvalidArgumentError, NotFoundError
-from taskcopilot.services import akosha, crackerjack, dhruva, fastblocks, mahavishnu
+from taskcopilot.services import akosha, crackerjack, dhruva, excalidraw, fastblocks, mahavishnu
 from taskcopilot.services.service import Service
 
 __all__ = ["SERVICES", "Services"]
@@ -39,4 +39,6 @@ class Services:
         return tuple(service for service in self if "all" in wanted or service.name in wanted)
 
 
-SERVICES: Final = Services(module.SERVICE for module in (mahavishnu, akosha, crackerjack, dhruva, fastblocks))
+SERVICES: Final = Services(
+    module.SERVICE for module in (mahavishnu, akosha, crackerjack, dhruva, excalidraw, fastblocks)
+)

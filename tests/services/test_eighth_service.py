@@ -110,6 +110,38 @@ async def test_clients_publish_what_is_relayed_and_no_faster(house: House) -> No
     assert (await publish(client, "tree.planted", tree_id="elm"))["error_code"] == "FORBIDDEN"
 
 
+async def test_who_publishes_does_not_get_it_back(house: House) -> None:
+    """Live, passing or replayed; the others do, also on another socket of the same user, and a fresh socket does."""
+    client, other = await house.client("orchard"), await house.client("orchard")
+    for each in (client, other):
+        await each.subscribe("tree:elm", "wind:elm")
+    await publish(client, "tree.grown", tree_id="elm", height=1, version=1)
+    await publish(client, "wind.felt", tree_id="elm", speed=1)
+    assert await client.sync() == []
+    assert [heard["event"] for heard in await other.sync()] == ["tree.grown", "wind.felt"]
+    await publish(other, "tree.grown", tree_id="elm", height=2, version=2)
+    assert [heard["data"]["height"] for heard in await client.sync()] == [2]
+    await client.request("unsubscribe", channel="tree:elm")
+    await client.subscribe("tree:elm", since=0)
+    assert [heard["data"]["height"] for heard in await client.sync()] == [2]
+    fresh = await house.client("orchard")
+    await fresh.subscribe("tree:elm", since=0)
+    assert [heard["data"]["height"] for heard in await fresh.sync()] == [1, 2]
+
+
+async def test_one_socket_may_speak_for_several(house: House) -> None:
+    """Each of them is taken back when it drops."""
+    client, other = await house.client("orchard"), await house.client("orchard")
+    await other.subscribe("visitors:elm")
+    for visitor in ("ann", "ben", "cat"):
+        await publish(client, "visitor.came", tree_id="elm", visitor=visitor)
+    await publish(client, "visitor.left", tree_id="elm", visitor="ben")
+    assert len(await other.sync()) == 4
+    await client.socket.close()
+    gone = [(heard["event"], heard["data"]["visitor"]) for heard in (await other.hear(), await other.hear())]
+    assert gone == [("visitor.left", "ann"), ("visitor.left", "cat")]
+
+
 async def test_presence_is_taken_back_when_the_socket_drops(house: House) -> None:
     """For every tree that the client did not leave itself."""
     client, other = await house.client("orchard"), await house.client("orchard")
