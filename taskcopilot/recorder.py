@@ -23,6 +23,7 @@ from typing import Any, Final, TypeVar
 from taskcopilot.bus import Bus
 from taskcopilot.errors import BridgeError, OutcomeUnknownError, StoreError
 from taskcopilot.events import Event
+from taskcopilot.histogram import Histogram
 from taskcopilot.store import event_log
 from taskcopilot.store.database import Database
 from taskcopilot.store.faults import translate
@@ -39,6 +40,10 @@ Unit = Callable[[Tx], T]
 
 MAX_GROUP: Final = 64
 """Units in one commit: enough to hide the sync behind many callers, few enough to keep one commit short."""
+
+
+COMMIT_BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds."""
 
 
 @dataclass(slots=True)
@@ -65,6 +70,17 @@ class Recorder:
         self.epoch = ""
         self.head = 0
         """The newest event that was published here; everything up to it was handed to the bus."""
+        self.committed_at = 0.0
+        """Seconds of the monotonic clock at the commit of what is being published; of others', when it was read."""
+        self.commits = Histogram(COMMIT_BOUNDS)
+        """Seconds that groups of units took, from their start to their commit, waiting for other processes included."""
+        self.failures = 0
+        """Groups of which nothing was kept."""
+
+    @property
+    def waiting(self) -> int:
+        """How many units wait for their turn."""
+        return len(self._queue)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Recorder]:
@@ -110,15 +126,18 @@ class Recorder:
     async def _commit_next(self) -> None:
         """Commit the next group of units, publish, and only then tell the callers."""
         group = [self._queue.popleft() for _ in range(min(MAX_GROUP, len(self._queue)))]
+        began = self._database.clock.monotonic()
         try:
-            events = await self._database.write(_commit, self._database.surroundings, group)
+            events, committed_at = await self._database.write(_commit, self._database.surroundings, group)
         except Exception as error:  # noqa: BLE001 - whatever it is, the callers must hear of it
+            self.failures += 1
             _fail(group, error)
             if isinstance(error, OutcomeUnknownError):
                 await self._settle()
             return
+        self.commits.observe(committed_at - began)
         try:
-            await self._publish_own(events)
+            await self._publish_own(events, committed_at)
             self._bus.pass_on([event for waiting in group for event in waiting.passed])
         finally:
             _tell(group)
@@ -134,7 +153,7 @@ class Recorder:
         except BridgeError as error:
             _log.warning("after an I/O error the database cannot be written: %s", error)
 
-    async def _publish_own(self, events: Sequence[Event]) -> None:
+    async def _publish_own(self, events: Sequence[Event], committed_at: float) -> None:
         """Publish our events in order. If the log before them cannot be read now, the follower does it later."""
         if not events:
             return
@@ -145,26 +164,32 @@ class Recorder:
             except Exception:  # noqa: BLE001 - the events are safe in the log, and the next look delivers them
                 _log.exception("cannot read the log before event %d; it is delivered later", events[0].seq)
                 return
-            self._publish(events)
+            self._publish(events, committed_at)
 
     async def _fill(self, up_to: int | None) -> None:
         """Publish from the log, page by page, up to a number or to its present head."""
         while up_to is None or self.head < up_to:
             limit = event_log.PAGE if up_to is None else min(event_log.PAGE, up_to - self.head)
             _, page = await self._database.read_log(self.head, limit)
-            self._publish(page)
+            self._publish(page, self._database.clock.monotonic())
             if len(page) < limit:
                 return
 
-    def _publish(self, events: Sequence[Event]) -> None:
+    def _publish(self, events: Sequence[Event], committed_at: float) -> None:
         fresh = [event for event in events if event.seq > self.head]
         if fresh:
             self.head = fresh[-1].seq
+            self.committed_at = committed_at
             self._bus.publish(fresh)
 
 
-def _commit(connection: sqlite3.Connection, surroundings: Surroundings, group: list[_Waiting]) -> list[Event]:
-    """Run the group in one transaction, on the writer's thread. Raises only when the whole group failed."""
+def _commit(
+    connection: sqlite3.Connection, surroundings: Surroundings, group: list[_Waiting]
+) -> tuple[list[Event], float]:
+    """Run the group in one transaction, on the writer's thread; return its events and when they were committed.
+
+    Raises only when the whole group failed.
+    """
     committing = False
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -175,7 +200,7 @@ def _commit(connection: sqlite3.Connection, surroundings: Surroundings, group: l
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise translate(error, committing=committing) from error
-    return events
+    return events, surroundings.clock.monotonic()
 
 
 def _run(connection: sqlite3.Connection, surroundings: Surroundings, waiting: _Waiting) -> list[Event]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from taskcopilot.bridge.cursor import Gap
+from taskcopilot.bridge.measures import Measures
 from taskcopilot.bridge.member import Member, MemberState
 from taskcopilot.bridge.window import Encoded, Window
 from taskcopilot.errors import BridgeError
@@ -41,6 +42,7 @@ class Live(Protocol):
     """What catching up leads to; the hub is it."""
 
     head: int
+    measures: Measures
 
     def join_live(self, member: Member) -> None:
         """Let a member that is at the head have its group's bytes from now on."""
@@ -87,6 +89,7 @@ class CatchUp:
         replay = member.replays[0]
         page = await self._page(member, replay.after, replay.until)
         wanted = [entry for entry in page if replay.wants(entry.event, member.holdings)]
+        self._hub.measures.replayed += len(wanted)
         member.sink.write(member.wire.join(wanted, replayed=True))
         replay.after = page[-1].event.seq if page else replay.until
         if replay.after >= replay.until:
@@ -98,7 +101,9 @@ class CatchUp:
         page = await self._page(member, member.position, head)
         if member.replays:
             return  # asked for while we read: older events come first
-        member.sink.write(member.wire.join([entry for entry in page if member.holdings.wants(entry.event)]))
+        wanted = [entry for entry in page if member.holdings.wants(entry.event)]
+        self._hub.measures.replayed += len(wanted)
+        member.sink.write(member.wire.join(wanted))
         member.position = page[-1].event.seq if page else head
 
     async def _page(self, member: Member, after: int, until: int) -> list[Encoded]:
@@ -119,5 +124,6 @@ class CatchUp:
                 continue
             if state.pruned_to > after:
                 self._hub.note_pruned(state.pruned_to)
+                self._hub.measures.gaps += 1
                 member.sink.write(member.wire.gap(Gap(after + 1, state.pruned_to)))
             return [Encoded(event) for event in events]

@@ -22,7 +22,7 @@ from taskcopilot.bridge.protocol import (
     encode_snapshot,
     encode_subscribed,
 )
-from taskcopilot.bridge.session import Answer, Drop, Hold, Keepalive, Session
+from taskcopilot.bridge.session import Answer, Drop, Hold, Keepalive, Session, Wish
 from taskcopilot.bridge.wire import WebSocketWire
 from taskcopilot.clock import Clock, iso
 from taskcopilot.topics import Selector
@@ -76,21 +76,29 @@ class Connection:
     async def receive(self, frame: str | bytes) -> None:
         """Do what a message asks for and answer it; no message closes the connection (R5)."""
         self._keepalive.heard()
+        measures, began = self._hub.measures, self._clock.monotonic()
         try:
-            wish = self._session.receive(frame)
+            await self._grant(self._session.receive(frame))
         except ProtocolError as error:
+            measures.errors[error.code] += 1
             self._send(encode_error(error, self._at()))
-            return
+        measures.handling.observe(self._clock.monotonic() - began)
+
+    async def _grant(self, wish: Wish) -> None:
+        received = self._hub.measures.received
         match wish:
             case Hold():
+                received["subscribe"] += 1
                 await self._hold(wish)
             case Drop():
+                received["unsubscribe"] += 1
                 self._hub.drop(self._member, wish.patterns)
                 self._confirm(wish.request_id, [])
             case Answer():
+                received["ping"] += 1
                 self._send(encode_pong(wish.request_id, self._at()))
             case None:
-                pass
+                received["pong"] += 1
 
     def tick(self) -> bool:
         """An interval is over: send a ping, or return False when the peer counts as gone."""

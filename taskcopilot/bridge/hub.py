@@ -19,6 +19,7 @@ from typing import Final
 
 from taskcopilot.bridge.catch_up import CatchUp, Log
 from taskcopilot.bridge.cursor import Cursor, Position
+from taskcopilot.bridge.measures import Measures
 from taskcopilot.bridge.member import Group, Member, MemberState, Sink
 from taskcopilot.bridge.pattern_index import PatternIndex
 from taskcopilot.bridge.subscriptions import Replay
@@ -62,8 +63,9 @@ class Statistics:
 class Hub:
     """The members of one process. Used from the event loop only; nothing here raises for the sake of one member."""
 
-    def __init__(self, log: Log, state: LogState, limits: Limits) -> None:
+    def __init__(self, log: Log, state: LogState, limits: Limits, measures: Measures | None = None) -> None:
         self._limits = limits
+        self.measures = measures or Measures()
         self._epoch = state.epoch
         self._pruned_to = state.pruned_to
         self.head = state.head
@@ -74,6 +76,7 @@ class Hub:
         self._window = Window(WINDOW)
         self._dirty: list[Group] = []
         self._in_turn = False
+        self._committed = 0.0
         self._catch_up = CatchUp(self, log, self._window)
 
     @property
@@ -118,6 +121,7 @@ class Hub:
         self.flush()
         member.wire = wire or member.wire
         position = Position(self.head) if since is None else since.locate(self.log_state)
+        self.measures.gaps += position.gap is not None
         reached = self.head if member.state is MemberState.LIVE else member.position
         already = member.holdings.copy()
         member.holdings.hold(selectors, position.after)
@@ -141,6 +145,8 @@ class Hub:
 
     def receive(self, events: Sequence[Event]) -> None:
         """Take committed events from the bus, in seq order."""
+        if not self._dirty:
+            self._committed = self.measures.committed()
         for event in events:
             entry = Encoded(event)
             self._window.append(entry)
@@ -184,9 +190,12 @@ class Hub:
             group.timer = asyncio.get_running_loop().call_later(group.wire.delay, self._write_group, group)
 
     def _write_dirty(self) -> None:
+        if not self._dirty:
+            return
         dirty, self._dirty = self._dirty, []
         for group in dirty:
             self._write_group(group)
+        self.measures.delivery.observe(self.measures.now() - self._committed)
 
     def _write_group(self, group: Group) -> None:
         """Write what waits for a group: one join, one write per member."""
@@ -196,6 +205,7 @@ class Hub:
         pending, group.pending = group.pending, []
         if pending:
             data = group.wire.join(pending)
+            self.measures.live += len(pending) * len(group.members)
             for member in tuple(group.members):
                 self._write_live(member, data, pending)
 
@@ -215,6 +225,7 @@ class Hub:
         member.outstanding += len(entries)
         if waiting > self._limits.bytes or member.outstanding > self._limits.events:
             reached = entries[-1].event.seq
+            self.measures.slow += 1
             _log.info("a client leaves live delivery at event %d: %d bytes wait for it", reached, waiting)
             self._fall_behind(member, reached)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from aiohttp import web
 
 from taskcopilot.core import Core
 from taskcopilot.store.derived import Derived
 from taskcopilot.web import ws
 from taskcopilot.web.guard import Guard, guarding
-from taskcopilot.web.keys import CORE, LISTINGS
+from taskcopilot.web.keys import CORE, LISTINGS, REFUSALS
 from taskcopilot.web.listing import REMEMBERED
 from taskcopilot.web.problems import problems
 from taskcopilot.web.routes.description import TABLE
@@ -27,6 +29,7 @@ def make_app(core: Core) -> web.Application:
         middlewares=[problems, guarding(Guard.of(core.settings))], client_max_size=core.settings.max_body
     )
     app[CORE] = core
+    app[REFUSALS] = Counter()
     app[LISTINGS] = Derived(limit=REMEMBERED)
     app[TABLE] = ROUTES
     for route in ROUTES:

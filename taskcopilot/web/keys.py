@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Final
 
 from aiohttp import web
@@ -14,13 +15,16 @@ from taskcopilot.store.derived import Derived
 from taskcopilot.web.past import StoredPast
 from taskcopilot.web.sink import TransportSink
 
-__all__ = ["CORE", "DESKS", "ENDING", "HUB", "LISTINGS", "PAST", "SOCKETS"]
+__all__ = ["CORE", "DESKS", "ENDING", "HUB", "LISTINGS", "PAST", "REFUSALS", "SOCKETS"]
 
 CORE: Final = web.AppKey("core", Core)
 
 HUB: Final = web.AppKey("hub", Hub)
 
 PAST: Final = web.AppKey("past", StoredPast)
+
+REFUSALS: Final = web.AppKey("refusals", Counter[str])
+"""Requests that were not welcome, by code; of all ports."""
 
 LISTINGS: Final = web.AppKey("listings", Derived)
 """The last answers of the routes that list."""

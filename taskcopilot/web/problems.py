@@ -11,8 +11,8 @@ import orjson
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from taskcopilot.errors import BridgeError, StoreBusyError
-from taskcopilot.web.keys import CORE
+from taskcopilot.errors import BridgeError, RefusedError, StoreBusyError
+from taskcopilot.web.keys import CORE, REFUSALS
 
 __all__ = ["PROBLEM_SCHEMA", "problem_response", "problems"]
 
@@ -46,6 +46,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         return await handler(request)
     except BridgeError as error:
+        if isinstance(error, RefusedError):
+            request.app[REFUSALS][error.code] += 1
         return _of_bridge_error(error)
     except web.HTTPException as error:
         if error.status < HTTPStatus.BAD_REQUEST:

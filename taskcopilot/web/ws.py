@@ -12,6 +12,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from taskcopilot.bridge.connection import Connection
 from taskcopilot.bridge.hub import Hub, Limits
+from taskcopilot.bridge.measures import Measures
 from taskcopilot.bridge.protocol import CloseCode
 from taskcopilot.bridge.wire import WebSocketWire
 from taskcopilot.clock import Clock
@@ -51,7 +52,8 @@ async def _hub(app: web.Application) -> AsyncIterator[None]:
     core = app[CORE]
     limits = Limits(core.settings.max_outstanding_events, core.settings.max_outstanding_bytes)
     stored = await core.database.log_state()
-    hub = Hub(core.database, replace(stored, head=core.recorder.head), limits)
+    measures = Measures(core.clock.monotonic, lambda: core.recorder.committed_at)
+    hub = Hub(core.database, replace(stored, head=core.recorder.head), limits, measures)
     subscriptions = (core.bus.subscribe(hub.receive), core.bus.subscribe_passing(hub.pass_on))
     app[HUB], app[PAST], app[_WIRE] = hub, StoredPast(core, hub), WebSocketWire(core.clock)
     yield
@@ -76,11 +78,14 @@ async def _serve(request: web.Request) -> web.StreamResponse:
         max_patterns=core.settings.max_patterns,
     )
     request.app[SOCKETS][socket] = sink
+    measures = request.app[HUB].measures
+    measures.opened["wss" if request.secure else "ws"] += 1
     try:
         interval = core.settings.ping_interval
         async with background(keep_alive(core.clock, interval, socket, connection, sink), "keepalive"):
             await _pump(socket, connection, sink, core.settings.max_outstanding_bytes)
     finally:
+        measures.closed += 1
         del request.app[SOCKETS][socket]
         connection.close()
         sink.leave()

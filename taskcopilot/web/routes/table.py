@@ -12,6 +12,7 @@ from taskcopilot.web.routes import (
     description,
     events,
     health,
+    metrics,
     services,
     stream,
     streams,
@@ -32,6 +33,7 @@ _MODULES: Final = (
     tools,
     services,
     description,
+    metrics,
     dashboard,
 )
 

@@ -21,7 +21,7 @@ from taskcopilot.services.table import SERVICES
 from taskcopilot.web.address import base_url
 from taskcopilot.web.guard import Guard, guarding
 from taskcopilot.web.json import json_response
-from taskcopilot.web.keys import CORE, DESKS, HUB, PAST, SOCKETS
+from taskcopilot.web.keys import CORE, DESKS, HUB, PAST, REFUSALS, SOCKETS
 from taskcopilot.web.problems import problems
 from taskcopilot.web.server import listening
 from taskcopilot.web.services.probes import health, metrics
@@ -98,6 +98,7 @@ async def _port(core: Core, app: web.Application, service: Service) -> AsyncIter
     desk = app[DESKS][service.name]
     own = web.Application(middlewares=[problems, guarding(Guard.of(core.settings))])
     own[CORE], own[_DESK], own[SOCKETS] = core, desk, app[SOCKETS]
+    own[REFUSALS] = app[REFUSALS]
     own.router.add_get("/{path:.*}", _serve_port)
     asked = core.settings.service_addresses.get(service.name, Address(None, None))
     host = asked.host or core.settings.services_host
