@@ -59,7 +59,7 @@ class ServiceEvent(BaseModel):
         """Return the rooms that it goes to, as clients name them."""
         return tuple(room for template in self.goes_to if (room := fill(template, vars(self))))
 
-    def changes(self) -> Iterator[tuple[str, str, Fold]]:
+    def documents(self) -> Iterator[tuple[str, str, Fold]]:
         """Yield (kind, id, fold) of each document that it changes."""
         for template, fold in self.folds:
             if key := fill(template, vars(self)):

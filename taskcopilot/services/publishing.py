@@ -48,7 +48,7 @@ def publish(tx: Tx, service: Service, name: str, event: ServiceEvent, by: str | 
         tx.pass_on(_emitted(service, name, stamped, by))
         return Published(None, stamped.topic(), stamped.rooms())
     seq = event_log.next_seq(tx)
-    for kind, identifier, fold in stamped.changes():
+    for kind, identifier, fold in stamped.documents():
         document = fold(service_state.find(tx, service.name, kind, identifier) or {}, stamped)
         if document is None:
             service_state.remove(tx, service.name, kind, identifier)
