@@ -94,12 +94,6 @@ class Pattern:
         """True when the pattern holds no wildcard, and so names one topic."""
         return "*" not in self.text and "?" not in self.text
 
-    @property
-    def entity_of_all(self) -> str | None:
-        """The entity, when the pattern is `entity:*`; else None."""
-        entity, _, rest = self.text.partition(":")
-        return entity if rest == "*" and entity in ENTITIES else None
-
     def matches(self, topic: str) -> bool:
         """Tell whether the topic matches this pattern."""
         return self.text == "*" or glob_match(self.text, topic)

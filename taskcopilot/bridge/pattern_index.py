@@ -1,8 +1,7 @@
 """From an event's topic and type to those who want it, without asking everybody.
 
-Five shelves, by the shape of the pattern: exact topics, rooms and `entity:*` are dictionary look-ups, `*` is one shelf,
-and only the other globs are tried one by one. Answers are kept until a selector comes or goes: the same few topics come
-again and again.
+Three shelves, by the shape of the pattern: exact topics, rooms, and globs. Answers are kept until a selector comes or
+goes: the same few topics come again and again.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator
 from typing import Final, Generic, TypeVar
 
+from taskcopilot.bridge.glob_shelf import GlobShelf
 from taskcopilot.topics import Pattern, Room, Selector
 
 __all__ = ["PatternIndex"]
@@ -29,23 +29,30 @@ class PatternIndex(Generic[Owner]):
     def __init__(self) -> None:
         self._exact: _Shelf[Owner] = {}
         self._rooms: _Shelf[Owner] = {}
-        self._entities: _Shelf[Owner] = {}
-        self._globs: dict[Pattern, set[_Place[Owner]]] = {}
-        self._everything: set[_Place[Owner]] = set()
+        self._globs: GlobShelf[_Place[Owner]] = GlobShelf()
         self._answers: dict[tuple[str, str, tuple[str, ...]], tuple[Owner, ...]] = {}
 
     def add(self, owner: Owner, selectors: Iterable[Selector]) -> None:
         """Let the owner have what these selectors match, too."""
         self._answers.clear()
         for selector in selectors:
-            self._shelf(selector.pattern).add((owner, selector))
+            place = owner, selector
+            if (shelf := self._shelf(selector.pattern)) is None:
+                self._globs.add(selector.pattern, place)
+            else:
+                shelf.setdefault(selector.pattern.text, set()).add(place)
 
     def remove(self, owner: Owner, selectors: Iterable[Selector]) -> None:
         """Undo `add`; selectors that the owner does not hold are passed over."""
         self._answers.clear()
         for selector in selectors:
-            self._shelf(selector.pattern).discard((owner, selector))
-            self._tidy(selector.pattern)
+            place = owner, selector
+            if (shelf := self._shelf(selector.pattern)) is None:
+                self._globs.discard(selector.pattern, place)
+            elif places := shelf.get(selector.pattern.text):
+                places.discard(place)
+                if not places:
+                    del shelf[selector.pattern.text]
 
     def match(self, topic: str, event_type: str, rooms: tuple[str, ...] = ()) -> tuple[Owner, ...]:
         """Return the owners of all selectors that match, each once, in no particular order."""
@@ -60,48 +67,20 @@ class PatternIndex(Generic[Owner]):
         return answer
 
     def __len__(self) -> int:
-        shelves = (
-            *self._exact.values(),
-            *self._rooms.values(),
-            *self._entities.values(),
-            *self._globs.values(),
-            self._everything,
-        )
-        return sum(map(len, shelves))
+        return sum(map(len, (*self._exact.values(), *self._rooms.values()))) + len(self._globs)
 
     def match_rooms(self, rooms: tuple[str, ...]) -> set[Owner]:
         """Return who is in any of the rooms."""
         return {owner for room in rooms for owner, _ in self._rooms.get(room, ())}
 
     def _candidates(self, topic: str, rooms: tuple[str, ...]) -> Iterator[_Place[Owner]]:
-        yield from self._everything
         yield from self._exact.get(topic, ())
-        yield from self._entities.get(topic.partition(":")[0], ())
         for room in rooms:
             yield from self._rooms.get(room, ())
-        for pattern, places in self._globs.items():
-            if pattern.matches(topic):
-                yield from places
+        yield from self._globs.matching(topic)
 
-    def _shelf(self, pattern: Pattern) -> set[_Place[Owner]]:
+    def _shelf(self, pattern: Pattern) -> _Shelf[Owner] | None:
+        """Return the dictionary that the pattern stands in by its text, None for a glob."""
         if isinstance(pattern, Room):
-            return self._rooms.setdefault(pattern.text, set())
-        if pattern.text == "*":
-            return self._everything
-        if pattern.is_exact:
-            return self._exact.setdefault(pattern.text, set())
-        if entity := pattern.entity_of_all:
-            return self._entities.setdefault(entity, set())
-        return self._globs.setdefault(pattern, set())
-
-    def _tidy(self, pattern: Pattern) -> None:
-        """Forget a shelf that nobody is on: clients come and go for weeks."""
-        if isinstance(pattern, Room):
-            if not self._rooms.get(pattern.text, True):
-                del self._rooms[pattern.text]
-        elif not self._exact.get(pattern.text, True):
-            del self._exact[pattern.text]
-        elif not self._globs.get(pattern, True):
-            del self._globs[pattern]
-        elif (entity := pattern.entity_of_all) and not self._entities.get(entity, True):
-            del self._entities[entity]
+            return self._rooms
+        return self._exact if pattern.is_exact else None
