@@ -43,13 +43,12 @@ def shown(rows: Sequence[sqlite3.Row]) -> list[dict[str, Any]]:
 
     The rows may have further columns. Lists may be long, so the work for each row is kept small.
     """
-    columns = rows[0].keys() if rows else []
-    return [_shown(zip(columns, row, strict=True)) for row in rows]
+    return list(_views(rows))
 
 
 def encoded(rows: Sequence[sqlite3.Row]) -> Iterator[bytes]:
     """Yield the JSON of a `TaskView` for each row of one query."""
-    for view in shown(rows):
+    for view in _views(rows):
         yield orjson.dumps({_ALIASES[name]: value for name, value in view.items()})
 
 
@@ -57,6 +56,11 @@ def view_of(task: Task) -> dict[str, Any]:
     """Return the fields of a `TaskView` for a task."""
     values = ((name, getattr(task, name)) for name in _FIELDS - {"metadata"})
     return {name: value for name, value in values if value} | {"title": task.title, "metadata": task.metadata}
+
+
+def _views(rows: Sequence[sqlite3.Row]) -> Iterator[dict[str, Any]]:
+    columns = rows[0].keys() if rows else []
+    return (_shown(zip(columns, row, strict=True)) for row in rows)
 
 
 def _shown(columns: Iterable[tuple[str, Any]]) -> dict[str, Any]:
