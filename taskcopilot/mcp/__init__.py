@@ -1,1 +1,1 @@
-"""The tools for agents: an MCP server over the registry, and its stdio transport."""
+"""The tools for agents: an MCP server over the registry, and its transports, stdio and HTTP."""

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from taskcopilot.core import Core
 from taskcopilot.store.derived import Derived
-from taskcopilot.web import ws
+from taskcopilot.web import mcp, ws
 from taskcopilot.web.guard import Guard, guarding
 from taskcopilot.web.keys import CORE, LISTINGS, REFUSALS
 from taskcopilot.web.listing import REMEMBERED
@@ -38,5 +38,6 @@ def make_app(core: Core) -> web.Application:
             for method in route.methods:
                 resource.add_route(method, route.handler)
     ws.add_routes(app)
+    mcp.add_routes(app)
     ports.add_routes(app)
     return app

@@ -15,7 +15,7 @@ from taskcopilot.clock import Clock
 from taskcopilot.errors import InvalidArgumentError, RefusedError
 from taskcopilot.web.keys import CORE
 
-__all__ = ["MAX_DEPTH", "read_object", "read_optional_object"]
+__all__ = ["MAX_DEPTH", "read_json", "read_object", "read_optional_object"]
 
 T = TypeVar("T")
 
@@ -31,13 +31,18 @@ _OCTETS: Final = "application/octet-stream"
 _UTF_8: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
 
+async def read_json(request: web.Request) -> bytes:
+    """Return the body, which must call itself JSON, as it came; raises as `read_object`."""
+    _refuse_other_types(request)
+    return await _read(request)
+
+
 async def read_object(request: web.Request) -> dict[str, Any]:
     """Return the body, which must be a JSON object; raises RefusedError or InvalidArgumentError.
 
     When the peer leaves meanwhile, ConnectionError.
     """
-    _refuse_other_types(request)
-    return _object(_decode(await _read(request)))
+    return _object(_decode(await read_json(request)))
 
 
 async def read_optional_object(request: web.Request) -> dict[str, Any]:
@@ -47,8 +52,7 @@ async def read_optional_object(request: web.Request) -> dict[str, Any]:
     """
     if request.content_type == _OCTETS and not await _read(request):
         return {}
-    _refuse_other_types(request)
-    value = _decode(await _read(request))
+    value = _decode(await read_json(request))
     return {} if value is None else _object(value)
 
 

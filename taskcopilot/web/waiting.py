@@ -1,17 +1,34 @@
-"""Waiting for the next event that matches: what a long poll does when there is nothing yet."""
+"""Waiting: for the next event that matches, as a long poll does, and for the end of a conversation."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
 
 from taskcopilot.bridge.cursor import Cursor, Gap
 from taskcopilot.bridge.hub import Hub
 from taskcopilot.bridge.window import Encoded
 from taskcopilot.topics import Selector
+from taskcopilot.web.keys import ENDING
 
-__all__ = ["wait_for_event"]
+__all__ = ["until_over", "wait_for_event"]
+
+_LOOK: Final = 1.0
+"""Seconds until a peer that has gone is forgotten; aiohttp does not tell a handler that only writes."""
+
+
+async def until_over(request: web.Request) -> None:
+    """Return when the server ends or the peer has gone."""
+    ending = request.app[ENDING]
+    while not ending.is_set() and request.transport is not None and not request.transport.is_closing():
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK):
+                await ending.wait()
 
 
 async def wait_for_event(hub: Hub, selectors: Sequence[Selector], after: int, seconds: float) -> None:

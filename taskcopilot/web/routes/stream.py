@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -12,11 +10,12 @@ from taskcopilot.bridge.cursor import Cursor, Position
 from taskcopilot.bridge.member import Member
 from taskcopilot.bridge.wire import EventStreamWire, chunk
 from taskcopilot.core import background
-from taskcopilot.web.keys import CORE, ENDING, HUB, PAST
+from taskcopilot.web.keys import CORE, HUB, PAST
 from taskcopilot.web.queries import selectors, single
 from taskcopilot.web.route import Parameter, Route
 from taskcopilot.web.routes.events import TYPES
 from taskcopilot.web.sink import TransportSink
+from taskcopilot.web.waiting import until_over
 
 __all__ = ["ROUTES"]
 
@@ -55,7 +54,7 @@ async def stream_events(request: web.Request) -> web.StreamResponse:
         position = hub.hold(member, wanted, cursor)
         sink.write(_greeting(wire, position))
         async with background(_keep_open(request, sink, member), "heartbeat"):
-            await _until_over(request)
+            await until_over(request)
     finally:
         hub.detach(member)
     if sink.buffered():
@@ -86,18 +85,6 @@ async def _keep_open(request: web.Request, sink: TransportSink, member: Member) 
         seq = hub.complete_up_to(member)
         sink.write(chunk(b"id: %b:%d\n\n" % (hub.log_state.epoch.encode(), seq)))
 
-
-async def _until_over(request: web.Request) -> None:
-    """Return when the server ends or the peer has gone."""
-    ending = request.app[ENDING]
-    while not ending.is_set() and request.transport is not None and not request.transport.is_closing():
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK):
-                await ending.wait()
-
-
-_LOOK: Final = 1.0
-"""Seconds until a peer that has gone is forgotten; aiohttp does not tell a handler that only writes."""
 
 ROUTES: Final = (
     Route(
