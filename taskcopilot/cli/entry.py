@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "work-product": ("groups", "Store and read what agents made."),
     "initiative": ("groups", "Link, archive or wipe an initiative."),
     "service": ("groups", "Publish events of the services, and see how they are."),
+    "skill": ("groups", "Record how skills are used."),
     "summary": ("groups", "Show the progress of the initiative."),
     "health": ("groups", "Count what the workspace holds."),
     "tools": ("tools", "List all tools."),

@@ -73,6 +73,9 @@ _GROUPS: Final[dict[str, dict[str, _Entry]]] = {
         "status": _Entry("service_status", "Tell which services are served, and where."),
         "rooms": _Entry("service_rooms", "List the rooms that somebody is in.", ("service",)),
     },
+    "skill": {
+        "record": _Entry("skill_record", "Record that a skill was used.", ("skillName",)),
+    },
 }
 
 _SINGLE: Final = {

@@ -15,6 +15,7 @@ from taskcopilot.tools import (
     initiatives,
     prds,
     services,
+    skills,
     stream_archive,
     stream_conflicts,
     streams,
@@ -45,6 +46,7 @@ _MODULES: Final = (
     stream_archive,
     summary,
     services,
+    skills,
 )
 
 REGISTRY: Final = Registry(tool for module in _MODULES for tool in module.TOOLS)
