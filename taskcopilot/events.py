@@ -14,6 +14,7 @@ from taskcopilot.topics import topic
 
 __all__ = [
     "PAYLOADS",
+    "AgentActivity",
     "AgentCompleted",
     "AgentHandoff",
     "AgentHeartbeat",
@@ -290,6 +291,20 @@ class AgentCompleted(Payload):
     task_id: str
     completed_at: str
     duration: int
+
+
+class AgentActivity(Payload):
+    """An agent did something by itself that its host told us of, and that changed no task: `activity` is the hook."""
+
+    type = "agent.activity"
+    about = ("agent", "agent_id")
+    agent_id: str
+    session_id: str
+    activity: str
+    team: Omittable[str]
+    task_id: Omittable[str]
+    details: dict[str, Any]
+    noted_at: str
 
 
 PAYLOADS: Final[dict[str, type[Payload]]] = {payload.type: payload for payload in Payload.__subclasses__()}

@@ -19,6 +19,7 @@ const SENTENCES = {
   "agent.handoff": (data) => [`${data.fromAgent} → ${data.toAgent}`, data.handoffContext],
   "agent.started": (data) => [data.agentName, `at work on ${data.taskTitle}`],
   "agent.heartbeat": (data) => [data.agentId, "still at work"],
+  "agent.activity": (data) => [data.agentId, data.activity],
   "agent.completed": (data) => [data.agentId, `finished after ${duration(data.duration)}`],
 };
 
