@@ -158,7 +158,7 @@ async def test_a_chunk_that_breaks_later_is_given_up(server: RunningServer) -> N
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     headers = ("Content-Type: application/json", "Transfer-Encoding: chunked")
     writer.write(request("POST", TOOL, *headers, host=f"localhost:{server.port}") + b"1\r\n{\r\n")
-    await until(lambda: server.clock.sleepers, "the server reading the body")
+    await until(lambda: server.clock.sleeping(PATIENCE), "the server reading the body")
     writer.write(b"zz\r\n}\r\n")
     await writer.drain()
     server.clock.advance(PATIENCE)
@@ -179,7 +179,7 @@ async def test_a_body_that_drips_is_given_up(server: RunningServer) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     headers = ("Content-Type: application/json", "Content-Length: 100")
     writer.write(request("POST", TOOL, *headers, host=f"localhost:{server.port}") + b'{"tit')
-    await until(lambda: server.clock.sleepers, "the server reading the body")
+    await until(lambda: server.clock.sleeping(PATIENCE), "the server reading the body")
     server.clock.advance(PATIENCE - 1)
     writer.write(b"l")
     await writer.drain()
@@ -196,8 +196,8 @@ async def test_a_peer_that_leaves_in_the_middle_troubles_nobody(
     _, writer = await asyncio.open_connection("127.0.0.1", server.port)
     headers = ("Content-Type: application/json", "Content-Length: 100")
     writer.write(request("POST", TOOL, *headers, host=f"localhost:{server.port}") + b'{"title":"a"')
-    await until(lambda: server.clock.sleepers, "the server reading the body")
+    await until(lambda: server.clock.sleeping(PATIENCE), "the server reading the body")
     writer.close()
-    await until(lambda: not server.clock.sleepers, "the server giving up")
+    await until(lambda: not server.clock.sleeping(PATIENCE), "the server giving up")
     assert (await server.get("/health"))["seq"] == 0
     assert not [record for record in caplog.records if record.levelname == "ERROR"]

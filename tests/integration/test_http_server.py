@@ -14,6 +14,7 @@ from aiohttp import web
 
 from taskcopilot.errors import InvalidArgumentError, PortTakenError
 from taskcopilot.web import server as module
+from taskcopilot.web.bodies import PATIENCE
 from tests.helpers.raw import raw, read_answer, request
 from tests.helpers.server import RunningServer
 from tests.helpers.waiting import until
@@ -149,7 +150,7 @@ async def test_shutdown_is_bounded_with_a_stalled_body_and_an_idle_connection(se
         _, stalled = await asyncio.open_connection("127.0.0.1", server.port)
         headers = ("Content-Type: application/json", "Content-Length: 100")
         stalled.write(request("POST", "/api/tools/task_list", *headers, host=f"localhost:{server.port}"))
-        await until(lambda: server.clock.sleepers, "the server reading the body")
+        await until(lambda: server.clock.sleeping(PATIENCE), "the server reading the body")
         began = time.monotonic()
     assert time.monotonic() - began < 3
     with pytest.raises(ConnectionRefusedError):

@@ -74,7 +74,7 @@ async def test_it_answers_pings_and_so_stays_connected(server: RunningServer, cl
     """The shape of the ping is the original's, with a number more."""
     assert await asyncio.to_thread(client.connect)
     for _ in range(4):
-        await until(lambda: server.clock.sleepers)
+        await until(lambda: server.clock.sleeping(30))
         client.pinged.clear()
         server.clock.advance(30)
         await until(client.pinged.is_set)

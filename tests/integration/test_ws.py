@@ -195,7 +195,7 @@ async def test_the_ping_says_up_to_where_the_client_has_everything(bridge: Bridg
     await peer.ask("subscribe", "stream:*")
     await bridge.create()
     for _ in range(4):
-        await until(lambda: bridge.clock.sleepers)
+        await until(lambda: bridge.clock.sleeping(30))
         bridge.clock.advance(30)
         ping = await peer.hear()
         assert (ping["type"], ping["payload"]) == ("ping", {"seq": 1})
@@ -209,7 +209,7 @@ async def test_a_pong_frame_alone_keeps_a_client_alive(bridge: Bridge) -> None:
     """C3: anything that comes counts; libraries and browsers answer ping frames by themselves."""
     peer = await bridge.connect()
     for _ in range(4):
-        await until(lambda: bridge.clock.sleepers)
+        await until(lambda: bridge.clock.sleeping(30))
         bridge.clock.advance(30)
         assert (await peer.hear())["type"] == "ping"
         assert (await peer.inner.receive()).type is aiohttp.WSMsgType.PING
@@ -224,11 +224,11 @@ async def test_a_peer_that_answers_nothing_for_two_intervals_is_closed(bridge: B
     peer = await bridge.connect()
     await peer.ask("subscribe", "*")
     for _ in range(2):
-        await until(lambda: bridge.clock.sleepers)
+        await until(lambda: bridge.clock.sleeping(30))
         bridge.clock.advance(30)
         assert (await peer.hear())["type"] == "ping"
         assert (await peer.inner.receive()).type is aiohttp.WSMsgType.PING
-    await until(lambda: bridge.clock.sleepers)
+    await until(lambda: bridge.clock.sleeping(30))
     bridge.clock.advance(30)
     closing = await asyncio.wait_for(peer.inner.receive(), DEADLINE)
     assert (closing.type, peer.inner.close_code) == (aiohttp.WSMsgType.CLOSE, 4408)

@@ -13,6 +13,7 @@ import pytest
 
 from taskcopilot.clock import SystemClock
 from taskcopilot.errors import InvalidArgumentError, PortTakenError
+from taskcopilot.rooms.keeper import LOOK
 from taskcopilot.services.mahavishnu import Mahavishnu
 from taskcopilot.web.services.ports import service_ports
 from tests.helpers.dialects import House, RoomClient
@@ -101,7 +102,7 @@ async def test_the_tools_say_how_the_services_are(house: House) -> None:
     await client.subscribe("workflow:wf", "global")
     await (await house.client("mahavishnu")).subscribe("global")
 
-    await until(lambda: house.clock.sleepers >= 3, "the keeper and two connections wait")
+    await until(lambda: house.clock.sleeping(LOOK), "the keeper waits")
     house.clock.advance(1)
     status = await status_when(house, lambda status: status["rooms"] == 2)
     assert (status["status"], status["connections"]) == ("healthy", 2)

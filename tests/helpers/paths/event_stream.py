@@ -39,7 +39,7 @@ class EventStreamPath(Path):
 
     async def position(self) -> str:
         """See Path: the heartbeat has an id and no data."""
-        await until(lambda: self._server.clock.sleepers)
+        await until(lambda: self._server.clock.sleeping(HEARTBEAT))
         self._server.clock.advance(HEARTBEAT)
         while "data" in (block := await self._block()):
             self._keep(block)

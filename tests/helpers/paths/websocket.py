@@ -40,7 +40,7 @@ class WebSocketPath(Path):
 
     async def position(self) -> str:
         """See Path: the ping says it (D8)."""
-        await until(lambda: self._server.clock.sleepers)
+        await until(lambda: self._server.clock.sleeping(PING_INTERVAL))
         self._server.clock.advance(PING_INTERVAL)
         while (message := await self._hear())["type"] != "ping":
             self._ahead.append(message)

@@ -279,7 +279,7 @@ async def test_a_peer_that_says_nothing_is_pinged_and_then_cut(house: House) -> 
     """V9: a ping every 20 seconds; whatever comes from it counts as a sign of life."""
     client = await house.connect("mahavishnu", autoping=False)
     await client.hear()
-    await until(lambda: house.clock.sleepers >= 2)
+    await until(lambda: house.clock.sleeping(20))
     house.clock.advance(20)
     assert (await client.socket.receive()).type is aiohttp.WSMsgType.PING
     closing = asyncio.create_task(client.closed())
