@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from taskcopilot.errors import InvalidArgumentError
+from taskcopilot.json_values import MAX_DEPTH
 from taskcopilot.workspace import Workspace
 
 __all__ = ["TABLE", "Address", "Setting", "Settings"]
@@ -58,6 +59,18 @@ def _count(text: str) -> int:
     if (count := int(text)) < 1:
         raise ValueError("expected a number above zero")
     return count
+
+
+def _depth(text: str) -> int:
+    if not 1 <= (depth := int(text)) <= MAX_DEPTH:
+        raise ValueError(f"expected a number from 1 to {MAX_DEPTH}")
+    return depth
+
+
+def _rate(text: str) -> float:
+    if not 0 < (rate := float(text)) < float("inf"):
+        raise ValueError("expected a number above zero")
+    return rate
 
 
 def _seconds(text: str) -> float:
@@ -111,6 +124,14 @@ TABLE: Final = (
     Setting("max_patterns", _count, 50, "patterns that one client may subscribe to"),
     Setting("max_message", _count, 65_536, "bytes of the largest WebSocket message that is accepted"),
     Setting("max_body", _count, 1_048_576, "bytes of the largest HTTP body that is accepted"),
+    Setting("max_header", _count, 8_190, "bytes of the longest request line and header line that are accepted"),
+    Setting("max_json_depth", _depth, MAX_DEPTH, "levels of arrays and objects in an HTTP body"),
+    Setting("header_timeout", _seconds, 10.0, "seconds for the headers of a request, and between two requests"),
+    Setting("body_timeout", _seconds, 10.0, "seconds for the body of a request"),
+    Setting("max_connections", _count, 20_000, "connections at once, on all ports together"),
+    Setting("max_connections_per_address", _count, 10_000, "connections at once from one address"),
+    Setting("max_message_rate", _rate, 100.0, "messages a second of one WebSocket client, half as many more at once"),
+    Setting("max_write_rate", _rate, 10_000.0, "HTTP requests a second from one address that may change something"),
     Setting("max_outstanding_events", _count, 1_000, "events that may wait for a slow client before it reads the log"),
     Setting(
         "max_outstanding_bytes", _count, 1_048_576, "bytes that may wait for a slow client before it reads the log"
@@ -159,6 +180,14 @@ class Settings:
     max_patterns: int
     max_message: int
     max_body: int
+    max_header: int
+    max_json_depth: int
+    header_timeout: float
+    body_timeout: float
+    max_connections: int
+    max_connections_per_address: int
+    max_message_rate: float
+    max_write_rate: float
     max_outstanding_events: int
     max_outstanding_bytes: int
     retention_events: int

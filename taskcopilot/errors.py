@@ -13,6 +13,7 @@
     │   ├── StoreCorruptError       the file is no sound database
     │   └── OutcomeUnknownError     the commit failed with an I/O error: saved or not, nobody knows
     ├── RefusedError                the request is not welcome (origin, host, media type, size)
+    │   └── TooManyRequestsError    the rate is over its limit
     └── PortTakenError              somebody else listens on our port
 
 Errors carry fields; `details` is what goes on the wire beside code and message.
@@ -20,6 +21,7 @@ Errors carry fields; `details` is what goes on the wire beside code and message.
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "StoreCorruptError",
     "StoreError",
     "StoreFullError",
+    "TooManyRequestsError",
 ]
 
 
@@ -132,6 +135,13 @@ class RefusedError(BridgeError):
         super().__init__(message, **details)
         self.code = code
         self.status = status
+
+
+class TooManyRequestsError(RefusedError):
+    """The rate is over its limit; details: `retryAfter`, whole seconds until it is worth trying again."""
+
+    def __init__(self, message: str, wait: float) -> None:
+        super().__init__(message, code="TOO_MANY_REQUESTS", status=429, retryAfter=max(1, ceil(wait)))
 
 
 class PortTakenError(BridgeError):

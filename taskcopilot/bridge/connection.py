@@ -14,6 +14,7 @@ from taskcopilot.bridge.frames import PING, text_frame
 from taskcopilot.bridge.hub import Hub
 from taskcopilot.bridge.member import Sink
 from taskcopilot.bridge.protocol import (
+    ErrorCode,
     ProtocolError,
     Subscribe,
     encode_error,
@@ -22,6 +23,7 @@ from taskcopilot.bridge.protocol import (
     encode_snapshot,
     encode_subscribed,
 )
+from taskcopilot.bridge.rate import Pace
 from taskcopilot.bridge.session import Answer, Drop, Hold, Keepalive, Session, Wish
 from taskcopilot.bridge.wire import WebSocketWire
 from taskcopilot.clock import Clock, iso
@@ -58,7 +60,15 @@ class Connection:
     """One connected client. `close` must be called when its socket is gone."""
 
     def __init__(
-        self, hub: Hub, sink: Sink, wire: WebSocketWire, past: Past, clock: Clock, *, max_patterns: int
+        self,
+        hub: Hub,
+        sink: Sink,
+        wire: WebSocketWire,
+        past: Past,
+        clock: Clock,
+        *,
+        max_patterns: int,
+        message_rate: float,
     ) -> None:
         self._hub = hub
         self._sink = sink
@@ -67,22 +77,38 @@ class Connection:
         self._member = hub.attach(sink, wire)
         self._wire = wire
         self._session = Session(self._member.holdings, max_patterns)
+        self._pace = Pace(message_rate, clock.monotonic())
         self._keepalive = Keepalive()
 
-    def heard(self) -> None:
-        """Note that something came from the peer, a control frame for example."""
+    def heard(self) -> bool:
+        """Note a control frame of the peer; False when the connection has to end because there are too many (R7)."""
         self._keepalive.heard()
+        now = self._clock.monotonic()
+        return not (self._pace.wait(now) and self._is_out_of_patience(now))
 
-    async def receive(self, frame: str | bytes) -> None:
-        """Do what a message asks for and answer it; no message closes the connection (R5)."""
+    async def receive(self, frame: str | bytes) -> bool:
+        """Do what a message asks for and answer it; no message closes the connection (R5), but too many do (R7).
+
+        False when the connection has to end.
+        """
         self._keepalive.heard()
         measures, began = self._hub.measures, self._clock.monotonic()
         try:
+            if wait := self._pace.wait(began):
+                raise self._session.too_fast(frame, wait)
             await self._grant(self._session.receive(frame))
         except ProtocolError as error:
             measures.errors[error.code] += 1
             self._send(encode_error(error, self._at()))
+            if error.code is ErrorCode.RATE_LIMIT:
+                return not self._is_out_of_patience(began)
         measures.handling.observe(self._clock.monotonic() - began)
+        return True
+
+    def _is_out_of_patience(self, now: float) -> bool:
+        if ended := self._pace.is_out_of_patience(now):
+            self._hub.measures.errors["closed_too_fast"] += 1
+        return ended
 
     async def _grant(self, wish: Wish) -> None:
         received = self._hub.measures.received

@@ -46,6 +46,7 @@ class ErrorCode(StrEnum):
     INVALID_TOPIC = "WS_INVALID_TOPIC"
     SUBSCRIPTION_LIMIT = "WS_SUBSCRIPTION_LIMIT"
     NOT_SUBSCRIBED = "WS_NOT_SUBSCRIBED"
+    RATE_LIMIT = "WS_RATE_LIMIT"
 
 
 class CloseCode(IntEnum):
@@ -53,6 +54,7 @@ class CloseCode(IntEnum):
 
     GOING_AWAY = 1001
     NOT_HEARD = 4408
+    TOO_FAST = 4429
 
 
 ABSENT: Final = object()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from taskcopilot.bridge.protocol import (
+    ABSENT,
     ErrorCode,
     Ping,
     Pong,
@@ -70,6 +71,17 @@ class Session:
                 request_id=getattr(request, "request_id", None),
                 field=error.field,
             ) from None
+
+    @staticmethod
+    def too_fast(frame: str | bytes, wait: float) -> ProtocolError:
+        """Return the answer to a message that came too early; nothing of it is done."""
+        try:
+            request_id = getattr(parse(frame), "request_id", ABSENT)
+        except ProtocolError as error:
+            request_id = error.request_id
+        return ProtocolError(
+            ErrorCode.RATE_LIMIT, f"Too many messages; try again in {wait:.3f} seconds", request_id=request_id
+        )
 
     def _decide(self, request: Request) -> Wish:
         match request:

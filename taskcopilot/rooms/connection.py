@@ -55,7 +55,9 @@ class RoomConnection:
         self._backing = desk.backing
         self._clock = desk.backing.clock
         self._id = self._clock.new_id()
-        self._session = RoomSession(desk.service, desk.backing.verify, self._clock.monotonic())
+        self._session = RoomSession(
+            desk.service, desk.backing.verify, desk.backing.message_rate, self._clock.monotonic()
+        )
         wire = RoomWire(self._clock, self._backing.hub.log_state.epoch, desk.service.name)
         self._wire = wire
         self._member = self._backing.hub.attach(sink, wire)

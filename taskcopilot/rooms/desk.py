@@ -29,6 +29,8 @@ class Backing:
     database: Database
     publisher: Publisher
     clock: Clock
+    message_rate: float
+    """Messages a second that one client may send."""
     verify: Verify | None = None
 
 

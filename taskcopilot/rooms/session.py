@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from taskcopilot.bridge.rate import Pace
 from taskcopilot.errors import BridgeError
 from taskcopilot.rooms.protocol import Code, Message, Reply, RoomError, parse
-from taskcopilot.rooms.rate import Pace
 from taskcopilot.rooms.tokens import Verify
 from taskcopilot.services.service import Service
 from taskcopilot.services.service import parse as parse_model
@@ -20,10 +20,10 @@ MAX_ROOMS: Final = 500
 class RoomSession:
     """Decides on a client's messages. A message that is refused changes nothing."""
 
-    def __init__(self, service: Service, verify: Verify | None, now: float) -> None:
+    def __init__(self, service: Service, verify: Verify | None, message_rate: float, now: float) -> None:
         self._service = service
         self._verify = verify
-        self._pace = Pace(now)
+        self._pace = Pace(message_rate, now)
         self.rooms: set[str] = set()
         """The rooms that the client is in."""
         self.is_open = verify is None

@@ -9,8 +9,10 @@ from aiohttp import web
 from taskcopilot.core import Core
 from taskcopilot.store.derived import Derived
 from taskcopilot.web import mcp, ws
+from taskcopilot.web.crowd import Crowd, WriteRates
 from taskcopilot.web.guard import Guard, guarding
-from taskcopilot.web.keys import CORE, LISTINGS, REFUSALS
+from taskcopilot.web.keys import CORE, CROWD, LISTINGS, REFUSALS
+from taskcopilot.web.limiting import limiting
 from taskcopilot.web.listing import REMEMBERED
 from taskcopilot.web.problems import problems
 from taskcopilot.web.routes.description import TABLE
@@ -26,9 +28,11 @@ def make_app(core: Core) -> web.Application:
     The guard runs first; only the shape of error answers is outside of it.
     """
     app = web.Application(
-        middlewares=[problems, guarding(Guard.of(core.settings))], client_max_size=core.settings.max_body
+        middlewares=[problems, guarding(Guard.of(core.settings)), limiting(WriteRates(core.settings.max_write_rate))],
+        client_max_size=core.settings.max_body,
     )
     app[CORE] = core
+    app[CROWD] = Crowd(core.settings.max_connections, core.settings.max_connections_per_address)
     app[REFUSALS] = Counter()
     app[LISTINGS] = Derived(limit=REMEMBERED)
     app[TABLE] = ROUTES

@@ -15,15 +15,9 @@ from taskcopilot.clock import Clock
 from taskcopilot.errors import InvalidArgumentError, RefusedError
 from taskcopilot.web.keys import CORE
 
-__all__ = ["MAX_DEPTH", "read_json", "read_object", "read_optional_object"]
+__all__ = ["read_json", "read_object", "read_optional_object"]
 
 T = TypeVar("T")
-
-MAX_DEPTH: Final = 64
-"""Levels of arrays and objects; more is an attack, and what we could read to 1,024 levels we could not write again."""
-
-PATIENCE: Final = 10.0
-"""Seconds in which a body must have arrived; aiohttp itself would wait for ever."""
 
 _MAX_INTEGER: Final = 2**63 - 1
 _LONG_NUMBER: Final = re.compile(rb"[0-9]{19}")
@@ -42,7 +36,7 @@ async def read_object(request: web.Request) -> dict[str, Any]:
 
     When the peer leaves meanwhile, ConnectionError.
     """
-    return _object(_decode(await read_json(request)))
+    return _object(_decode(await read_json(request), request.app[CORE].settings.max_json_depth))
 
 
 async def read_optional_object(request: web.Request) -> dict[str, Any]:
@@ -52,7 +46,7 @@ async def read_optional_object(request: web.Request) -> dict[str, Any]:
     """
     if request.content_type == _OCTETS and not await _read(request):
         return {}
-    value = _decode(await read_json(request))
+    value = _decode(await read_json(request), request.app[CORE].settings.max_json_depth)
     return {} if value is None else _object(value)
 
 
@@ -68,11 +62,12 @@ def _refuse_other_types(request: web.Request) -> None:
 
 
 async def _read(request: web.Request) -> bytes:
-    limit = request.app[CORE].settings.max_body
+    settings = request.app[CORE].settings
+    limit = settings.max_body
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
     try:
-        return await _within(request.app[CORE].clock, PATIENCE, request.read())
+        return await _within(request.app[CORE].clock, settings.body_timeout, request.read())
     except web.HTTPRequestEntityTooLarge:
         raise _too_large(limit) from None
     except HttpProcessingError as error:
@@ -90,19 +85,19 @@ async def _within(clock: Clock, seconds: float, work: Coroutine[Any, Any, T]) ->
         reading.cancel()
         deadline.cancel()
     raise RefusedError(
-        f"the body did not arrive within {seconds:.0f} seconds",
+        f"the body did not arrive within {seconds:g} seconds",
         code="REQUEST_TIMEOUT",
         status=408,
         error="Request Timeout",
     )
 
 
-def _decode(body: bytes) -> Any:
+def _decode(body: bytes, most: int) -> Any:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise _malformed(f"the body is no JSON: {error}") from None
-    _refuse_depth(body, value)
+    _refuse_depth(body, value, most)
     if _LONG_NUMBER.search(body):
         _refuse_huge_integers(value)
     return value
@@ -114,15 +109,15 @@ def _object(value: Any) -> dict[str, Any]:
     return value
 
 
-def _refuse_depth(body: bytes, value: Any) -> None:
-    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+def _refuse_depth(body: bytes, value: Any, most: int) -> None:
+    if body.count(b"[") + body.count(b"{") <= most:
         return
     level = [value]
-    for _ in range(MAX_DEPTH):
+    for _ in range(most):
         level = [item for container in level for item in _items(container) if isinstance(item, (dict, list))]
         if not level:
             return
-    raise _malformed(f"the body is nested deeper than {MAX_DEPTH} levels")
+    raise _malformed(f"the body is nested deeper than {most} levels")
 
 
 def _refuse_huge_integers(value: Any) -> None:

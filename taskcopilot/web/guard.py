@@ -18,13 +18,15 @@ from aiohttp.typedefs import Handler, Middleware
 from taskcopilot.config import Settings
 from taskcopilot.errors import InvalidArgumentError, RefusedError
 
-__all__ = ["Claims", "Guard", "guarding"]
+__all__ = ["SAFE_METHODS", "Claims", "Guard", "guarding"]
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 """The names under which this machine reaches itself."""
 
 _ANY_ADDRESS: Final = frozenset({"", "0.0.0.0", "[::]"})  # noqa: S104 - what is never a name of ours
-_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""The methods that change nothing."""
+
 _HTTP_PORT: Final = 80
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
@@ -142,7 +144,7 @@ def _host_of(target: str) -> tuple[str, ...]:
 
 
 def _is_cross_site_write(claims: Claims) -> bool:
-    return claims.method not in _SAFE_METHODS and (claims.fetch_site or "").lower() == "cross-site"
+    return claims.method not in SAFE_METHODS and (claims.fetch_site or "").lower() == "cross-site"
 
 
 def _match(grammar: re.Pattern[str], text: str) -> re.Match[str] | None:

@@ -12,12 +12,16 @@ from taskcopilot.bridge.hub import Hub
 from taskcopilot.core import Core
 from taskcopilot.rooms.desk import Desk
 from taskcopilot.store.derived import Derived
+from taskcopilot.web.crowd import Crowd
 from taskcopilot.web.past import StoredPast
 from taskcopilot.web.sink import TransportSink
 
-__all__ = ["CORE", "DESKS", "ENDING", "HUB", "LISTINGS", "PAST", "REFUSALS", "SOCKETS"]
+__all__ = ["CORE", "CROWD", "DESKS", "ENDING", "HUB", "LISTINGS", "PAST", "REFUSALS", "SOCKETS"]
 
 CORE: Final = web.AppKey("core", Core)
+
+CROWD: Final = web.AppKey("crowd", Crowd)
+"""The connections of all ports."""
 
 HUB: Final = web.AppKey("hub", Hub)
 

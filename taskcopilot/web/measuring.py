@@ -16,7 +16,8 @@ from taskcopilot.bridge.hub import Hub
 from taskcopilot.core import Core
 from taskcopilot.histogram import Histogram
 from taskcopilot.rooms.desk import Desk
-from taskcopilot.web.keys import CORE, DESKS, HUB, REFUSALS
+from taskcopilot.web.crowd import Crowd
+from taskcopilot.web.keys import CORE, CROWD, DESKS, HUB, REFUSALS
 
 __all__ = ["MAIN", "Snapshot", "families"]
 
@@ -42,7 +43,7 @@ def families(app: web.Application, sizes: Mapping[str, int]) -> list[Metric]:
     refusals = app[REFUSALS]
     return [
         *_process(app[CORE]),
-        *_sockets(app[HUB], app[DESKS].values()),
+        *_sockets(app[HUB], app[DESKS].values(), app[CROWD]),
         *_delivery(app[HUB]),
         *_recorder(app[CORE]),
         *_log(app[HUB], sizes),
@@ -61,7 +62,7 @@ def _process(core: Core) -> Iterator[Metric]:
     )
 
 
-def _sockets(hub: Hub, desks: Iterable[Desk]) -> Iterator[Metric]:
+def _sockets(hub: Hub, desks: Iterable[Desk], crowd: Crowd) -> Iterator[Metric]:
     """The names of the ecosystem, for `/ws` and for each service."""
     own, desks = hub.measures, tuple(desks)
     yield _counter(
@@ -73,6 +74,7 @@ def _sockets(hub: Hub, desks: Iterable[Desk]) -> Iterator[Metric]:
             *(((desk.service.name, "ws"), desk.accepted) for desk in desks),
         ],
     )
+    yield _gauge("taskcopilot_connections", "TCP connections of all ports.", (), [((), crowd.inside)])
     active = ((MAIN,), sum(own.opened.values()) - own.closed)
     yield _gauge(
         "websocket_connections_active",
@@ -90,7 +92,10 @@ def _sockets(hub: Hub, desks: Iterable[Desk]) -> Iterator[Metric]:
             *(((desk.service.name, verb, "received"), n) for desk in desks for verb, n in desk.received.items()),
         ],
     )
-    full = (((desk.service.name, "max_connections"), desk.errors["max_connections"]) for desk in desks)
+    full = [
+        *(((MAIN, limit), count) for limit, count in crowd.refused.items()),
+        *(((desk.service.name, "max_connections"), desk.errors["max_connections"]) for desk in desks),
+    ]
     yield _counter(
         "websocket_connection_errors_total", "Connections that were refused.", ("server", "error_type"), full
     )

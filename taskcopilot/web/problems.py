@@ -11,7 +11,7 @@ import orjson
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from taskcopilot.errors import BridgeError, RefusedError, StoreBusyError
+from taskcopilot.errors import BridgeError, RefusedError, StoreBusyError, TooManyRequestsError
 from taskcopilot.web.keys import CORE, REFUSALS
 
 __all__ = ["PROBLEM_SCHEMA", "problem_response", "problems"]
@@ -89,6 +89,8 @@ def problem_response(
 
 def _of_bridge_error(error: BridgeError) -> web.Response:
     headers = {"Retry-After": _RETRY_AFTER_BUSY} if isinstance(error, StoreBusyError) else {}
+    if isinstance(error, TooManyRequestsError):
+        headers = {"Retry-After": str(error.details["retryAfter"])}
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.warning("%s: %s", error.code, error.message)
     return problem_response(

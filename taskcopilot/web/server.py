@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -15,12 +17,11 @@ from aiohttp.http_exceptions import HttpProcessingError
 from taskcopilot.core import Core
 from taskcopilot.errors import InvalidArgumentError
 from taskcopilot.web.address import base_url
+from taskcopilot.web.entrance import Entrance
+from taskcopilot.web.keys import CORE, CROWD
 from taskcopilot.web.neighbour import port_taken
 
 __all__ = ["Server", "listening", "serving"]
-
-_KEEPALIVE: Final = 10.0
-"""Seconds a connection may be idle, or take to send its first headers (aiohttp's default is an hour)."""
 
 _SHUTDOWN: Final = 1.0
 """Seconds that a running handler may still take at the end; aiohttp waits this long twice, and the sockets before."""
@@ -70,12 +71,15 @@ async def serving(core: Core, app: web.Application) -> AsyncIterator[Server]:
 @contextlib.asynccontextmanager
 async def listening(app: web.Application, host: str, port: int) -> AsyncIterator[Server]:
     """Serve an application on an address; as `serving`."""
+    settings, leaving = app[CORE].settings, set[asyncio.Transport]()
     runner = web.AppRunner(
         app,
         handle_signals=False,
         access_log=None,
         logger=_log,
-        keepalive_timeout=_KEEPALIVE,
+        keepalive_timeout=settings.header_timeout,
+        max_line_size=settings.max_header,
+        max_field_size=settings.max_header,
         lingering_time=_LINGERING,
         shutdown_timeout=_SHUTDOWN,
         handler_cancellation=False,
@@ -83,17 +87,22 @@ async def listening(app: web.Application, host: str, port: int) -> AsyncIterator
     )
     try:
         await runner.setup()
-        yield await _listen(runner, host, port)
+        assert runner.server is not None  # noqa: S101 - set up
+        door = await _listen(partial(Entrance, app[CROWD], leaving, runner.server), host, port)
+        try:
+            yield Server(host, int(door.sockets[0].getsockname()[1]))
+        finally:
+            door.close()
+            for transport in tuple(leaving):
+                transport.abort()
     finally:
         await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> Server:
-    site = web.TCPSite(runner, host, port, backlog=_BACKLOG)
+async def _listen(entrance: Callable[[], asyncio.Protocol], host: str, port: int) -> asyncio.Server:
     try:
-        await site.start()
+        return await asyncio.get_running_loop().create_server(entrance, host, port, backlog=_BACKLOG)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise await port_taken(host, port) from error
         raise InvalidArgumentError(f"cannot listen on {host}:{port}: {error.strerror}", field="--host") from error
-    return Server(host, int(runner.addresses[0][1]))

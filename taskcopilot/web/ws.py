@@ -76,6 +76,7 @@ async def _serve(request: web.Request) -> web.StreamResponse:
         request.app[PAST],
         core.clock,
         max_patterns=core.settings.max_patterns,
+        message_rate=core.settings.max_message_rate,
     )
     request.app[SOCKETS][socket] = sink
     measures = request.app[HUB].measures
@@ -94,18 +95,22 @@ async def _serve(request: web.Request) -> web.StreamResponse:
 
 async def _pump(socket: web.WebSocketResponse, connection: Connection, sink: TransportSink, most: int) -> None:
     """Take what comes, but nothing more from a peer that asks and does not read the answers: these would pile up."""
+    welcome = True
     async for message in socket:
         match message.type:
             case WSMsgType.TEXT | WSMsgType.BINARY:
-                await connection.receive(message.data)
+                welcome = await connection.receive(message.data)
                 await sink.relieve(most)
             case WSMsgType.PING:
-                connection.heard()
-                await socket.pong(message.data)
+                if welcome := connection.heard():
+                    await socket.pong(message.data)
             case WSMsgType.PONG:
-                connection.heard()
+                welcome = connection.heard()
             case _:
                 pass
+        if not welcome:
+            await close_socket(socket, CloseCode.TOO_FAST, b"too many messages")
+            return
 
 
 class Kept(Protocol):

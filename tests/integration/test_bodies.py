@@ -9,7 +9,7 @@ import zlib
 import orjson
 import pytest
 
-from taskcopilot.web.bodies import MAX_DEPTH, PATIENCE
+from taskcopilot.json_values import MAX_DEPTH
 from tests.helpers.raw import raw, read_answer, request
 from tests.helpers.server import RunningServer
 from tests.helpers.waiting import until
@@ -158,10 +158,10 @@ async def test_a_chunk_that_breaks_later_is_given_up(server: RunningServer) -> N
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     headers = ("Content-Type: application/json", "Transfer-Encoding: chunked")
     writer.write(request("POST", TOOL, *headers, host=f"localhost:{server.port}") + b"1\r\n{\r\n")
-    await until(lambda: server.clock.sleeping(PATIENCE), "the server reading the body")
+    await until(lambda: server.clock.sleeping(10.0), "the server reading the body")
     writer.write(b"zz\r\n}\r\n")
     await writer.drain()
-    server.clock.advance(PATIENCE)
+    server.clock.advance(10.0)
     answer = await read_answer(reader)
     writer.close()
     assert answer.status in (400, 408)
@@ -179,8 +179,8 @@ async def test_a_body_that_drips_is_given_up(server: RunningServer) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     headers = ("Content-Type: application/json", "Content-Length: 100")
     writer.write(request("POST", TOOL, *headers, host=f"localhost:{server.port}") + b'{"tit')
-    await until(lambda: server.clock.sleeping(PATIENCE), "the server reading the body")
-    server.clock.advance(PATIENCE - 1)
+    await until(lambda: server.clock.sleeping(10.0), "the server reading the body")
+    server.clock.advance(10.0 - 1)
     writer.write(b"l")
     await writer.drain()
     server.clock.advance(1)
@@ -196,8 +196,8 @@ async def test_a_peer_that_leaves_in_the_middle_troubles_nobody(
     _, writer = await asyncio.open_connection("127.0.0.1", server.port)
     headers = ("Content-Type: application/json", "Content-Length: 100")
     writer.write(request("POST", TOOL, *headers, host=f"localhost:{server.port}") + b'{"title":"a"')
-    await until(lambda: server.clock.sleeping(PATIENCE), "the server reading the body")
+    await until(lambda: server.clock.sleeping(10.0), "the server reading the body")
     writer.close()
-    await until(lambda: not server.clock.sleeping(PATIENCE), "the server giving up")
+    await until(lambda: not server.clock.sleeping(10.0), "the server giving up")
     assert (await server.get("/health"))["seq"] == 0
     assert not [record for record in caplog.records if record.levelname == "ERROR"]

@@ -13,8 +13,6 @@ import pytest
 from aiohttp import web
 
 from taskcopilot.errors import InvalidArgumentError, PortTakenError
-from taskcopilot.web import server as module
-from taskcopilot.web.bodies import PATIENCE
 from tests.helpers.raw import raw, read_answer, request
 from tests.helpers.server import RunningServer
 from tests.helpers.waiting import until
@@ -118,10 +116,9 @@ async def test_a_defect_answers_with_an_id_that_the_log_holds(serve, caplog: pyt
     assert "canary-4711" in caplog.text
 
 
-async def test_a_connection_that_sends_no_headers_is_closed(serve, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_connection_that_sends_no_headers_is_closed(serve) -> None:
     """Slow headers hold a connection for a bounded time only."""
-    monkeypatch.setattr(module, "_KEEPALIVE", 0.2)
-    server = await serve()
+    server = await serve(header_timeout=0.2)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(b"GET /health HTTP/1.1\r\nHost: loc")
     async with asyncio.timeout(10):
@@ -150,7 +147,7 @@ async def test_shutdown_is_bounded_with_a_stalled_body_and_an_idle_connection(se
         _, stalled = await asyncio.open_connection("127.0.0.1", server.port)
         headers = ("Content-Type: application/json", "Content-Length: 100")
         stalled.write(request("POST", "/api/tools/task_list", *headers, host=f"localhost:{server.port}"))
-        await until(lambda: server.clock.sleeping(PATIENCE), "the server reading the body")
+        await until(lambda: server.clock.sleeping(10.0), "the server reading the body")
         began = time.monotonic()
     assert time.monotonic() - began < 3
     with pytest.raises(ConnectionRefusedError):

@@ -21,7 +21,7 @@ from taskcopilot.services.table import SERVICES
 from taskcopilot.web.address import base_url
 from taskcopilot.web.guard import Guard, guarding
 from taskcopilot.web.json import json_response
-from taskcopilot.web.keys import CORE, DESKS, HUB, PAST, REFUSALS, SOCKETS
+from taskcopilot.web.keys import CORE, CROWD, DESKS, HUB, PAST, REFUSALS, SOCKETS
 from taskcopilot.web.problems import problems
 from taskcopilot.web.server import listening
 from taskcopilot.web.services.probes import health, metrics
@@ -51,6 +51,7 @@ async def _desks(app: web.Application) -> AsyncIterator[None]:
         database=core.database,
         publisher=core.publisher,
         clock=core.clock,
+        message_rate=core.settings.max_message_rate,
         verify=verifier(secret, core.clock) if secret else None,
     )
     app[DESKS].update({service.name: Desk(service, backing) for service in SERVICES})
@@ -98,7 +99,7 @@ async def _port(core: Core, app: web.Application, service: Service) -> AsyncIter
     desk = app[DESKS][service.name]
     own = web.Application(middlewares=[problems, guarding(Guard.of(core.settings))])
     own[CORE], own[_DESK], own[SOCKETS] = core, desk, app[SOCKETS]
-    own[REFUSALS] = app[REFUSALS]
+    own[REFUSALS], own[CROWD] = app[REFUSALS], app[CROWD]
     own.router.add_get("/{path:.*}", _serve_port)
     asked = core.settings.service_addresses.get(service.name, Address(None, None))
     host = asked.host or core.settings.services_host
