@@ -244,8 +244,7 @@ async def test_a_body_that_stalls_is_408_after_the_time_of_the_setting(serve) ->
     call = asyncio.create_task(
         raw(server.port, ask(server, "POST", "/api/tools/task_list", JSON, "Content-Length: 100") + b"{")
     )
-    sleepers = server.clock.sleepers
-    await until(lambda: server.clock.sleepers > sleepers, "the server reading the body")
+    await until(lambda: server.clock.sleeping(3.0), "the server reading the body")
     server.clock.advance(3)
     answer: RawAnswer = await call
     assert (answer.status, answer.json()["code"]) == (408, "REQUEST_TIMEOUT")
