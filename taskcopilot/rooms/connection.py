@@ -115,7 +115,8 @@ class RoomConnection:
             case "unsubscribe":
                 self._leave(message)
             case "ping":
-                self._answer(message.reply, {})
+                complete = self._backing.hub.complete_up_to(self._member)
+                self._answer(message.reply, {}, seq=complete, epoch=self._backing.hub.log_state.epoch)
             case "auth" | "refresh_token":
                 self._authenticate(message)
             case "request":
@@ -136,18 +137,21 @@ class RoomConnection:
         """Grant a subscribe. From the registration to the answer nothing is awaited: no event comes in between."""
         if message.since is not None:
             await self._backing.past.refresh()
-        if message.room not in self._session.rooms:
-            self._session.rooms.add(message.room)
-            self._desk.joined(message.room)
-        selector = Selector(Room(self._desk.service.address(message.room)))
-        position = self._backing.hub.hold(self._member, [selector], message.since, self._rewired())
+        for room in set(message.rooms) - self._session.rooms:
+            self._session.rooms.add(room)
+            self._desk.joined(room)
+        selectors = [Selector(Room(self._desk.service.address(room))) for room in message.rooms]
+        position = self._backing.hub.hold(self._member, selectors, message.since, self._rewired())
         self._confirm(message, "subscribed", **self._resumed(message, position))
 
     def _leave(self, message: Message) -> None:
-        if message.room in self._session.rooms:
-            self._session.rooms.remove(message.room)
-            self._desk.left(message.room)
-            self._backing.hub.drop(self._member, [Room(self._desk.service.address(message.room))], self._rewired())
+        leaving = self._session.rooms.intersection(message.rooms)
+        if leaving:
+            self._session.rooms -= leaving
+            for room in leaving:
+                self._desk.left(room)
+            going = [Room(self._desk.service.address(room)) for room in leaving]
+            self._backing.hub.drop(self._member, going, self._rewired())
         self._confirm(message, "unsubscribed")
 
     def _rewired(self) -> RoomWire:
@@ -165,7 +169,8 @@ class RoomConnection:
         return told
 
     def _confirm(self, message: Message, status: str, **more: Any) -> None:
-        self._answer(message.reply, {"status": status, "channel": message.room}, status=status, **more)
+        named = {"channels": list(message.rooms)} if message.several else {"channel": message.rooms[0]}
+        self._answer(message.reply, {"status": status, **named}, status=status, **more)
 
     async def _ask(self, message: Message) -> None:
         """Answer a request from the state, and say with `seq` up to which event it is true."""

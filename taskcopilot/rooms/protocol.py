@@ -85,7 +85,9 @@ class Message:
     reply: Reply
     name: str = ""
     """The event of a request or an event."""
-    room: str = ""
+    rooms: tuple[str, ...] = ()
+    several: bool = False
+    """The rooms came as a list, `data.channels`, and so does the answer."""
     since: Cursor | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
 
@@ -132,7 +134,15 @@ def _membership(said: dict[str, Any], data: dict[str, Any], verb: str, reply: Re
         cursor = None if since is None else Cursor.parse(since)
     except InvalidArgumentError as error:
         raise RoomError(Code.INVALID_ARGUMENT, error.message, reply) from None
-    return Message(verb, reply, room=_room(said, data, reply), since=cursor, data=data)
+    several = data.get("channels")
+    rooms = (_room(said, data, reply),) if several is None else _several(several, reply)
+    return Message(verb, reply, rooms=rooms, several=several is not None, since=cursor, data=data)
+
+
+def _several(channels: Any, reply: Reply) -> tuple[str, ...]:
+    if not isinstance(channels, list) or not channels or not all(isinstance(name, str) for name in channels):
+        raise RoomError(Code.INVALID_CHANNEL, "channels: expected a list of names of channels", reply)
+    return tuple(dict.fromkeys(channels))
 
 
 def _room(said: dict[str, Any], data: dict[str, Any], reply: Reply) -> str:

@@ -71,7 +71,7 @@ class RoomSession:
     def _check(self, message: Message) -> None:
         match message.verb:
             case "subscribe" | "unsubscribe":
-                self._check_room(message)
+                self._check_rooms(message)
             case "request" if self._service.request(message.name) is None:
                 raise RoomError(Code.UNKNOWN_REQUEST, f"Unknown request event: {message.name[:200]}", message.reply)
             case "event" if self._service.relay(message.name) is None:
@@ -83,13 +83,12 @@ class RoomSession:
             case _:
                 pass
 
-    def _check_room(self, message: Message) -> None:
-        if not self._service.has_room(message.room):
-            channels = ", ".join(self._service.channels)
-            raise RoomError(
-                Code.INVALID_CHANNEL, f"no channel {message.room[:200]!r}; there are {channels}", message.reply
-            )
-        if message.verb == "subscribe" and len(self.rooms | {message.room}) > MAX_ROOMS:
+    def _check_rooms(self, message: Message) -> None:
+        for room in message.rooms:
+            if not self._service.has_room(room):
+                channels = ", ".join(self._service.channels)
+                raise RoomError(Code.INVALID_CHANNEL, f"no channel {room[:200]!r}; there are {channels}", message.reply)
+        if message.verb == "subscribe" and len(self.rooms.union(message.rooms)) > MAX_ROOMS:
             raise RoomError(Code.SUBSCRIPTION_LIMIT, f"more than {MAX_ROOMS} channels", message.reply)
 
     def arguments(self, message: Message) -> Any:
