@@ -249,7 +249,7 @@ async def test_another_log_is_a_gap(tmp_path: Path) -> None:
 
 async def test_a_token_is_shown_each_time(open_services: OpenHouse) -> None:
     """A function is asked for a fresh one; a service without a secret takes any; a refused one ends the client."""
-    from tests.services.test_protocol import SECRET, token
+    from tests.services.test_room_protocol import SECRET, token
 
     house = await open_services(services_secret=SECRET)
     url = house.addresses["crackerjack"]
