@@ -62,7 +62,8 @@ class Recorder:
 
     def __init__(self, database: Database, bus: Bus) -> None:
         self._database = database
-        self._bus = bus
+        self.bus = bus
+        """Where the events go. To be listened to; only the recorder publishes."""
         self._queue: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         self._publishing = asyncio.Lock()
@@ -138,7 +139,7 @@ class Recorder:
         self.commits.observe(committed_at - began)
         try:
             await self._publish_own(events, committed_at)
-            self._bus.pass_on([event for waiting in group for event in waiting.passed])
+            self.bus.pass_on([event for waiting in group for event in waiting.passed])
         finally:
             _tell(group)
 
@@ -180,7 +181,7 @@ class Recorder:
         if fresh:
             self.head = fresh[-1].seq
             self.committed_at = committed_at
-            self._bus.publish(fresh)
+            self.bus.publish(fresh)
 
 
 def _commit(

@@ -13,6 +13,7 @@ from taskcopilot.cli.options import settings_from
 from taskcopilot.config import Settings
 from taskcopilot.core import Core
 from taskcopilot.process import configure_log
+from taskcopilot.tools.table import REGISTRY
 
 __all__ = ["call_tool", "with_core"]
 
@@ -33,7 +34,8 @@ def with_core(ctx: click.Context, work: Callable[[Core], Awaitable[T]], *, follo
 
 def call_tool(ctx: click.Context, name: str, arguments: dict[str, Any]) -> BaseModel:
     """Call a tool: the same table, the same recorder and the same events as through a bridge."""
-    return with_core(ctx, lambda core: core.toolbox.call(name, arguments))
+    waits = any(tool.waits for tool in REGISTRY if tool.name == name)
+    return with_core(ctx, lambda core: core.toolbox.call(name, arguments), follow=waits)
 
 
 def _quiet(settings: Settings) -> str:

@@ -36,7 +36,7 @@ def _tools(ctx: click.Context, /, **_flags: object) -> None:
 
 
 def _effect(tool: Tool) -> str:
-    return "removes" if tool.destructive else "writes" if tool.writes else "reads"
+    return "removes" if tool.destructive else "writes" if tool.writes else "waits" if tool.waits else "reads"
 
 
 def _described(tool: Tool) -> dict[str, Any]:

@@ -7,10 +7,12 @@ own, whose schemas and messages must reach the client as they are. Both speak th
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
+import anyio
 import mcp_types as types
 from mcp.server.caching import CacheHint
 from mcp.server.context import ServerRequestContext
@@ -20,6 +22,7 @@ from taskcopilot import __version__
 from taskcopilot.core import Core
 from taskcopilot.errors import BridgeError
 from taskcopilot.mcp.contents import describe, failure, success
+from taskcopilot.tools.lookout import Report
 
 __all__ = ["NAME", "make_server"]
 
@@ -40,7 +43,8 @@ metadata.streamId form a stream that runs beside the others. Before you work on 
 that no other agent does the same; move it with task_update (in_progress, then completed, or blocked with a
 blockedReason), send agent_heartbeat while it takes long, and give it back with task_release. Store what you made with
 work_product_store and refer to it by id instead of repeating it. Save your place with checkpoint_create before a
-risky step, and come back with checkpoint_resume.
+risky step, and come back with checkpoint_resume. To learn what others do, wait with events_wait and go on with its
+`next`; do not ask again and again.
 
 Lists answer briefly; ask for one item to see all of it. A failed call changes nothing, and its message names the
 argument at fault. A call with an idempotencyKey can be repeated safely."""
@@ -50,6 +54,7 @@ argument at fault. A call with an idempotencyKey can be repeated safely."""
 def make_server(core: Core) -> Server[dict[str, Any]]:
     """Build a server whose tools are those of the core; it may serve any number of conversations."""
     listing = types.ListToolsResult(tools=[describe(tool) for tool in core.toolbox.registry])
+    schemas = {tool.name: tool.input_schema for tool in listing.tools}
 
     async def list_tools(
         _context: ServerRequestContext[dict[str, Any]], _params: types.PaginatedRequestParams | None
@@ -57,9 +62,13 @@ def make_server(core: Core) -> Server[dict[str, Any]]:
         return listing
 
     async def call_tool(
-        _context: ServerRequestContext[dict[str, Any]], params: types.CallToolRequestParams
+        context: ServerRequestContext[dict[str, Any]], params: types.CallToolRequestParams
     ) -> types.CallToolResult:
-        return await _call(core, params.name, params.arguments or {})
+        async def report(passed: float, total: float) -> None:
+            with contextlib.suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):
+                await context.session.report_progress(passed, total, "nothing has happened yet")
+
+        return await _call(core, params.name, params.arguments or {}, report)
 
     return Server(
         NAME,
@@ -67,15 +76,16 @@ def make_server(core: Core) -> Server[dict[str, Any]]:
         title="Task Copilot",
         instructions=_INSTRUCTIONS,
         cache_hints={"tools/list": _LISTING_LASTS},
+        get_tool_input_schema=schemas.get,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
     )
 
 
-async def _call(core: Core, name: str, arguments: Mapping[str, Any]) -> types.CallToolResult:
+async def _call(core: Core, name: str, arguments: Mapping[str, Any], report: Report) -> types.CallToolResult:
     """Call a tool; every error becomes a result, so that the model sees it. A defect of ours tells no internals."""
     try:
-        return success(await core.toolbox.call(name, arguments))
+        return success(await core.toolbox.call(name, arguments, report))
     except BridgeError as error:
         return failure(error)
     except Exception:  # noqa: BLE001 - a conversation goes on whatever a tool does

@@ -18,6 +18,7 @@ from taskcopilot.store import idempotency
 from taskcopilot.store.database import Database
 from taskcopilot.store.transaction import Tx
 from taskcopilot.tools.fields import WriteInput
+from taskcopilot.tools.lookout import Lookout, Report, in_silence
 from taskcopilot.tools.registry import Registry, Tool
 
 __all__ = ["Toolbox", "parse"]
@@ -33,16 +34,21 @@ class Toolbox:
         self._database = database
         self._recorder = recorder
 
-    async def call(self, name: str, arguments: Mapping[str, Any]) -> BaseModel:
+    async def call(self, name: str, arguments: Mapping[str, Any], report: Report = in_silence) -> BaseModel:
         """Run a tool and return its answer; its events were handed to every live client by then.
+
+        A tool that waits ends when it is cancelled, and calls `report` meanwhile.
 
         Raises NotFoundError for an unknown tool, InvalidArgumentError naming the field, and what the tool raises; then
         nothing was changed.
         """
         tool = self.registry[name]
         call = parse(tool.input, arguments)
+        if tool.waits:
+            answer: BaseModel = await tool.run(Lookout(self._database, self._recorder, report), call)
+            return answer
         if not tool.writes:
-            return await self._database.read(partial(_read, tool, call))
+            return await self._database.read(partial(_run, tool, call))
         return await self._recorder.record(partial(_write, tool, call))
 
 
@@ -57,15 +63,16 @@ def parse(model: type[Model], arguments: Mapping[str, Any]) -> Model:
         raise refusal(error) from None
 
 
-def _read(tool: Tool, call: BaseModel, tx: Any) -> BaseModel:
-    return tool.run(tx, call)
+def _run(tool: Tool, call: BaseModel, tx: Any) -> BaseModel:
+    answer: BaseModel = tool.run(tx, call)
+    return answer
 
 
 def _write(tool: Tool, call: BaseModel, tx: Tx) -> BaseModel:
     """Run a tool that writes, unless its key was used before: then answer what it answered then."""
     key = call.idempotency_key if isinstance(call, WriteInput) else None
     if key is None:
-        return tool.run(tx, call)
+        return _run(tool, call, tx)
     arguments_hash = _hash(call)
     known = idempotency.find(tx, key)
     if known is not None:
@@ -74,7 +81,7 @@ def _write(tool: Tool, call: BaseModel, tx: Tx) -> BaseModel:
                 f"idempotencyKey {key!r} was used for another call of {known.tool}", field="idempotencyKey"
             )
         return tool.output.model_validate_json(known.result, by_alias=True)
-    answer = tool.run(tx, call)
+    answer = _run(tool, call, tx)
     idempotency.remember(tx, key, idempotency.Remembered(tool.name, arguments_hash, answer.model_dump_json()))
     return answer
 

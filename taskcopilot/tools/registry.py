@@ -20,17 +20,21 @@ class Tool:
 
     `run` takes (Tx, input) when the tool writes and (ReadTx, input) when it reads. The first paragraph of its
     docstring is what agents read as the description.
+
+    A tool that `waits` is a coroutine function instead, which takes (Lookout, input) and runs on the event loop.
     """
 
     name: str
     input: type[BaseModel]
     output: type[BaseModel]
-    run: Callable[[Any, Any], BaseModel]
+    run: Callable[[Any, Any], Any]
     writes: bool = False
     destructive: bool = False
     """Deletes or hides what others may still want."""
     repeatable: bool = False
     """A second call with the same arguments leaves everything as the first one did."""
+    waits: bool = False
+    """Reads, and answers when something has happened: seconds or minutes later. It holds no reader meanwhile."""
 
     @property
     def description(self) -> str:

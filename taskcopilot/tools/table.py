@@ -8,6 +8,7 @@ from taskcopilot.tools import (
     checkpoint_resume,
     checkpoints,
     claims,
+    events_wait,
     handoffs,
     heartbeats,
     initiative_archive,
@@ -45,6 +46,7 @@ _MODULES: Final = (
     stream_conflicts,
     stream_archive,
     summary,
+    events_wait,
     services,
     skills,
 )

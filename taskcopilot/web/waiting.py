@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from aiohttp import web
 
@@ -16,7 +16,9 @@ from taskcopilot.bridge.window import Encoded
 from taskcopilot.topics import Selector
 from taskcopilot.web.keys import ENDING
 
-__all__ = ["until_over", "wait_for_event"]
+__all__ = ["until_over", "wait_for_event", "while_wanted"]
+
+T = TypeVar("T")
 
 _LOOK: Final = 1.0
 """Seconds until a peer that has gone is forgotten; aiohttp does not tell a handler that only writes."""
@@ -29,6 +31,22 @@ async def until_over(request: web.Request) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LOOK):
                 await ending.wait()
+
+
+async def while_wanted(request: web.Request, work: Coroutine[Any, Any, T]) -> T:
+    """Return the result of work that may take long. When the peer goes or the server ends first, it is cancelled.
+
+    Then raises 503, which only reaches a peer that is still there.
+    """
+    working, over = asyncio.ensure_future(work), asyncio.ensure_future(until_over(request))
+    try:
+        await asyncio.wait({working, over}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+    finally:
+        working.cancel()
+        over.cancel()
+    raise web.HTTPServiceUnavailable
 
 
 async def wait_for_event(hub: Hub, selectors: Sequence[Selector], after: int, seconds: float) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from taskcopilot.web.routes import events as route
+from taskcopilot.bridge import log_page
 from tests.helpers.server import RunningServer
 
 
@@ -134,7 +134,7 @@ async def test_one_request_looks_at_a_bounded_part_of_the_log(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """H1: with a pattern that matches nothing, too, and `next` still gets to the head."""
-    monkeypatch.setattr(route, "MAX_SCAN", 10)
+    monkeypatch.setattr(log_page, "MAX_SCAN", 10)
     await create(server, 25)
     since, positions = "", []
     for _ in range(4):
@@ -146,7 +146,7 @@ async def test_one_request_looks_at_a_bounded_part_of_the_log(
 
 async def test_one_answer_is_bounded_in_bytes(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """H1: long texts come in several answers."""
-    monkeypatch.setattr(route, "MAX_BYTES", 1_000)
+    monkeypatch.setattr(log_page, "MAX_BYTES", 1_000)
     await create(server, 20)
     answer = await server.get("/api/events")
     assert 1 <= len(answer["events"]) < 20

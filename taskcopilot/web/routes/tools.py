@@ -14,6 +14,7 @@ from taskcopilot.web.bodies import read_object
 from taskcopilot.web.json import json_response
 from taskcopilot.web.keys import CORE
 from taskcopilot.web.route import Route
+from taskcopilot.web.waiting import while_wanted
 
 __all__ = ["CALL", "ROUTES", "ToolCard", "ToolCards", "operations"]
 
@@ -67,7 +68,8 @@ async def call_tool(request: web.Request) -> web.Response:
     """Run a tool; its events were handed to every live client before the answer (promise D7)."""
     toolbox = request.app[CORE].toolbox
     tool = toolbox.registry[request.match_info["tool"]]
-    return json_response(await toolbox.call(tool.name, await read_object(request)))
+    call = toolbox.call(tool.name, await read_object(request))
+    return json_response(await (while_wanted(request, call) if tool.waits else call))
 
 
 CALL: Final = Route(
