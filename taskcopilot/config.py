@@ -156,6 +156,13 @@ TABLE: Final = (
         ("skip", "refuse"),
     ),
     Setting(
+        "skills_db",
+        Path,
+        None,
+        "a skills.db of session-buddy whose metrics are shown, read-only; by default those that skill_record keeps",
+    ),
+    Setting("skills_tick", _seconds, 1.0, "seconds between two ticks of the metrics of skills"),
+    Setting(
         "services_secret", str, None, "secret of the tokens (JWT, HS256) that clients of the services have to show"
     ),
 )
@@ -197,6 +204,8 @@ class Settings:
     services_host: str
     service_addresses: Mapping[str, Address]
     services_busy: str
+    skills_db: Path | None
+    skills_tick: float
     services_secret: str | None
 
     @classmethod

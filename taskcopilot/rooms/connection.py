@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from taskcopilot.bridge.cursor import Position
 from taskcopilot.bridge.frames import PING, text_frame
@@ -48,6 +48,10 @@ _REASONS: Final = {
 
 class RoomConnection:
     """One connected client that was counted in at the desk. `close` must be awaited when its socket is gone."""
+
+    token_patience: ClassVar[float] = 10.0
+    """Seconds in which a client has to show its token."""
+    no_token: ClassVar[Closing] = Closing(_POLICY, "Authentication required")
 
     def __init__(self, desk: Desk, sink: Sink) -> None:
         self._desk = desk

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -69,6 +69,8 @@ class Service:
     relays: tuple[Relay, ...] = ()
     welcome: Mapping[str, Any] = field(default_factory=dict)
     """Further members of the welcome's data."""
+    protocol: Literal["rooms", "skills"] = "rooms"
+    """What its clients speak: the protocol of rooms and channels, or that of the live metrics of skills."""
 
     def __post_init__(self) -> None:
         """Let the main bus know what the events are about."""

@@ -6,7 +6,16 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from taskcopilot.errors import InvalidArgumentError, NotFoundError
-from taskcopilot.services import akosha, crackerjack, dhruva, excalidraw, fastblocks, mahavishnu, session_buddy
+from taskcopilot.services import (
+    akosha,
+    crackerjack,
+    dhruva,
+    excalidraw,
+    fastblocks,
+    mahavishnu,
+    session_buddy,
+    session_metrics,
+)
 from taskcopilot.services.service import Service
 
 __all__ = ["SERVICES", "Services"]
@@ -40,5 +49,6 @@ class Services:
 
 
 SERVICES: Final = Services(
-    module.SERVICE for module in (session_buddy, mahavishnu, akosha, crackerjack, dhruva, excalidraw, fastblocks)
+    module.SERVICE
+    for module in (session_metrics, session_buddy, mahavishnu, akosha, crackerjack, dhruva, excalidraw, fastblocks)
 )

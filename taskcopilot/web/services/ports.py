@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
 from aiohttp import web
@@ -15,8 +15,10 @@ from taskcopilot.core import Core, background
 from taskcopilot.errors import PortTakenError
 from taskcopilot.rooms.desk import Backing, Desk
 from taskcopilot.rooms.keeper import Keeper
+from taskcopilot.rooms.skills_ticker import SkillsDesk, Ticker
 from taskcopilot.rooms.tokens import verifier
 from taskcopilot.services.service import Service
+from taskcopilot.services.skills.sources import OwnSkills, SkillsFile
 from taskcopilot.services.table import SERVICES
 from taskcopilot.web.address import base_url
 from taskcopilot.web.guard import Guard, guarding
@@ -54,11 +56,30 @@ async def _desks(app: web.Application) -> AsyncIterator[None]:
         message_rate=core.settings.max_message_rate,
         verify=verifier(secret, core.clock) if secret else None,
     )
-    app[DESKS].update({service.name: Desk(service, backing) for service in SERVICES})
+    app[DESKS].update({service.name: _desk(service, backing) for service in SERVICES})
     keeper = Keeper(app[DESKS].values(), core.recorder, core.clock, os.getpid())
-    async with background(keeper.run(), "service-keeper"):
+    async with background(keeper.run(), "service-keeper"), _ticking(core, app[DESKS].values()):
         yield
     await keeper.leave()
+
+
+def _desk(service: Service, backing: Backing) -> Desk:
+    return SkillsDesk(service, backing) if service.protocol == "skills" else Desk(service, backing)
+
+
+@contextlib.asynccontextmanager
+async def _ticking(core: Core, desks: Iterable[Desk]) -> AsyncIterator[None]:
+    """Send the ticks of the metrics while the block runs."""
+    settings = core.settings
+    file = settings.skills_db
+    source = SkillsFile(file, core.database) if file else OwnSkills(core.database, core.recorder)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(source.close)
+        for desk in desks:
+            if isinstance(desk, SkillsDesk):
+                ticker = Ticker(desk, source, core.clock, settings.skills_tick, settings.max_outstanding_bytes)
+                await stack.enter_async_context(background(ticker.run(), "ticker"))
+        yield
 
 
 async def _serve_path(request: web.Request) -> web.StreamResponse:

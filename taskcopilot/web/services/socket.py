@@ -10,6 +10,8 @@ from aiohttp import WSMsgType, web
 from taskcopilot.core import background
 from taskcopilot.rooms.connection import Closing, RoomConnection
 from taskcopilot.rooms.desk import Desk
+from taskcopilot.rooms.skills_connection import SkillsConnection
+from taskcopilot.rooms.skills_ticker import SkillsDesk
 from taskcopilot.web.keys import CORE, SOCKETS
 from taskcopilot.web.sink import TransportSink
 from taskcopilot.web.ws import close_socket, keep_alive, new_socket
@@ -22,25 +24,24 @@ MAX_MESSAGE: Final = 1_048_576
 PING_INTERVAL: Final = 20.0
 """Seconds between two pings at most: what the libraries of the ecosystem expect."""
 
-TOKEN_PATIENCE: Final = 10.0
-"""Seconds in which a client has to show its token."""
-
 _FULL: Final = Closing(1013, "Server at maximum capacity")
-_NO_TOKEN: Final = Closing(1008, "Authentication required")
+
+Conversation = RoomConnection | SkillsConnection
+"""A client of a service, whatever it speaks."""
 
 
 async def converse(request: web.Request, desk: Desk) -> web.StreamResponse:
     """Upgrade, greet, and pump until either side ends it. Who comes when the service is full is told so and closed."""
     socket = new_socket(MAX_MESSAGE + 1)  # aiohttp refuses what is as long as the limit
     entered = desk.enter()
-    connection: RoomConnection | None = None
+    connection: Conversation | None = None
     try:
         await socket.prepare(request)
         if not entered:
             await close_socket(socket, _FULL.code, _FULL.reason.encode())
             return socket
         request.app[SOCKETS][socket] = sink = TransportSink(request)
-        connection = RoomConnection(desk, sink)
+        connection = SkillsConnection(desk, sink) if isinstance(desk, SkillsDesk) else RoomConnection(desk, sink)
         await _serve(request, socket, connection, sink)
     finally:
         if socket in request.app[SOCKETS]:
@@ -53,7 +54,7 @@ async def converse(request: web.Request, desk: Desk) -> web.StreamResponse:
 
 
 async def _serve(
-    request: web.Request, socket: web.WebSocketResponse, connection: RoomConnection, sink: TransportSink
+    request: web.Request, socket: web.WebSocketResponse, connection: Conversation, sink: TransportSink
 ) -> None:
     core = request.app[CORE]
     interval = min(PING_INTERVAL, core.settings.ping_interval)
@@ -68,7 +69,7 @@ async def _serve(
 
 
 async def _pump(
-    socket: web.WebSocketResponse, connection: RoomConnection, sink: TransportSink, most: int
+    socket: web.WebSocketResponse, connection: Conversation, sink: TransportSink, most: int
 ) -> Closing | None:
     async for message in socket:
         match message.type:
@@ -87,9 +88,9 @@ async def _pump(
     return None
 
 
-async def _expect_token(request: web.Request, socket: web.WebSocketResponse, connection: RoomConnection) -> None:
+async def _expect_token(request: web.Request, socket: web.WebSocketResponse, connection: Conversation) -> None:
     if connection.is_open:
         return
-    await request.app[CORE].clock.sleep(TOKEN_PATIENCE)
+    await request.app[CORE].clock.sleep(connection.token_patience)
     if not connection.is_open:
-        await close_socket(socket, _NO_TOKEN.code, _NO_TOKEN.reason.encode())
+        await close_socket(socket, connection.no_token.code, connection.no_token.reason.encode())
