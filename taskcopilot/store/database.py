@@ -19,6 +19,7 @@ from taskcopilot.events import Event
 from taskcopilot.store import damage, event_log
 from taskcopilot.store.connection import BUSY_TIMEOUT, Connection, wait_for_lock
 from taskcopilot.store.event_log import LogState
+from taskcopilot.store.event_rows import UNREADABLE
 from taskcopilot.store.faults import translate
 from taskcopilot.store.lock import Presence, WriteLock
 from taskcopilot.store.migrations import migrate
@@ -45,6 +46,8 @@ class Database:
         self.surroundings = Surroundings(clock, workspace)
         self.is_writable = True
         """False from a commit that failed with an I/O error until a write has succeeded again."""
+        self.unreadable = 0
+        """Times that a row of the log was read that cannot be delivered."""
         self._lock: WriteLock
         self._writer: Connection
         self._synchronous = ""
@@ -139,7 +142,9 @@ class Database:
 
     async def read_log(self, after: int, limit: int = event_log.PAGE) -> tuple[LogState, list[Event]]:
         """Return the state of the log and a page of events after `after`, of one snapshot."""
-        return await self._on_reader(_read_log, after, limit)
+        state, events = await self._on_reader(_read_log, after, limit)
+        self.unreadable += sum(event.type == UNREADABLE for event in events)
+        return state, events
 
     async def read_log_before(self, before: int, limit: int = event_log.PAGE) -> list[Event]:
         """Return a page of events before a number, newest first."""

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import orjson
 
+from taskcopilot.events import Event
 from taskcopilot.store import streams
+from taskcopilot.store.event_rows import UNREADABLE
 from taskcopilot.store.transaction import ReadTx
 
 __all__ = ["Finding", "examine"]
 
 _LATEST_PROGRESS: Final = """
     SELECT topic, data FROM events
-    WHERE seq IN (SELECT max(seq) FROM events WHERE type = 'stream.progress' GROUP BY topic)
+    WHERE seq IN (SELECT max(seq) FROM events WHERE type = 'stream.progress' AND json_valid(data) GROUP BY topic)
 """
+
+_EVENTS: Final = "SELECT seq, at, topic, type, data, rooms FROM events WHERE seq > ? ORDER BY seq LIMIT 500"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +60,15 @@ def _log(tx: ReadTx) -> Iterator[str]:
 
 
 def _payloads(tx: ReadTx) -> Iterator[str]:
-    for row in tx.all("SELECT seq FROM events WHERE NOT json_valid(data) ORDER BY seq LIMIT 20"):
-        yield f"event {row['seq']} has no JSON for its data"
+    for event in islice(_unreadable(tx), 20):
+        yield f"event {event.seq} cannot be delivered: {orjson.loads(event.data)['reason']}"
+
+
+def _unreadable(tx: ReadTx) -> Iterator[Event]:
+    after = 0
+    while page := tx.events(_EVENTS, (after,)):
+        yield from (event for event in page if event.type == UNREADABLE)
+        after = page[-1].seq
 
 
 def _streams(tx: ReadTx) -> Iterator[str]:

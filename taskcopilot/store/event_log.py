@@ -11,18 +11,16 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any, Final
+from typing import Final
 
 from taskcopilot.events import Event
+from taskcopilot.store.event_rows import SEPARATOR, read_events
 from taskcopilot.store.transaction import Emitted, Tx
 
 __all__ = ["PAGE", "LogState", "append", "create", "next_seq", "prune", "read_page", "read_page_before", "state"]
 
 PAGE: Final = 500
 """Rows a reading transaction takes at once: a long reader keeps the WAL from being reset (91 MiB, measured)."""
-
-_SEPARATOR: Final = "\n"
-"""Between the rooms of an event: no name of a room holds a control character."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +56,18 @@ def append(connection: sqlite3.Connection, at: str, emitted: Sequence[Emitted]) 
     events = [Event(seq, at, *event) for seq, event in enumerate(emitted, first)]
     connection.executemany(
         "INSERT INTO events (seq, at, topic, type, data, rooms) VALUES (?, ?, ?, ?, ?, ?)",
-        [(e.seq, e.at, e.topic, e.type, e.data.decode(), _SEPARATOR.join(e.rooms) or None) for e in events],
+        [(e.seq, e.at, e.topic, e.type, e.data.decode(), SEPARATOR.join(e.rooms) or None) for e in events],
     )
     return events
 
 
 def read_page_before(connection: sqlite3.Connection, before: int, limit: int = PAGE) -> list[Event]:
     """Return up to `limit` events before the number `before`, newest first."""
-    rows = connection.execute(
-        "SELECT seq, at, topic, type, data, rooms FROM events WHERE seq < ? ORDER BY seq DESC LIMIT ?", (before, limit)
+    return read_events(
+        connection,
+        "SELECT seq, at, topic, type, data, rooms FROM events WHERE seq < ? ORDER BY seq DESC LIMIT ?",
+        (before, limit),
     )
-    return [_event(row) for row in rows]
 
 
 def prune(tx: Tx, keep: int, before: str) -> int:
@@ -78,7 +77,7 @@ def prune(tx: Tx, keep: int, before: str) -> int:
     """
     head, pruned_to = tx.one("SELECT head, pruned_to FROM log_state WHERE id = 1") or (0, 0)
     oldest = tx.all("SELECT seq, at FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (pruned_to, PAGE))
-    going = [row["seq"] for row in takewhile(lambda row: row["seq"] <= head - keep or row["at"] < before, oldest)]
+    going = [row["seq"] for row in takewhile(lambda row: row["seq"] <= head - keep or str(row["at"]) < before, oldest)]
     if going:
         tx.execute("DELETE FROM events WHERE seq <= ?", (going[-1],))
         tx.execute("UPDATE log_state SET pruned_to = ? WHERE id = 1", (going[-1],))
@@ -87,18 +86,14 @@ def prune(tx: Tx, keep: int, before: str) -> int:
 
 def read_page(connection: sqlite3.Connection, after: int, limit: int = PAGE) -> list[Event]:
     """Return up to `limit` events after the number `after`, oldest first."""
-    rows = connection.execute(
-        "SELECT seq, at, topic, type, data, rooms FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
+    return read_events(
+        connection,
+        "SELECT seq, at, topic, type, data, rooms FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
+        (after, limit),
     )
-    return [_event(row) for row in rows]
 
 
 def next_seq(tx: Tx) -> int:
     """Return the number that the next event of this unit gets when it commits."""
     head: int = tx.value("SELECT head FROM log_state WHERE id = 1")
     return head + len(tx.emitted) + 1
-
-
-def _event(row: tuple[Any, ...]) -> Event:
-    seq, at, topic, kind, data, rooms = row
-    return Event(seq, at, topic, kind, data.encode(), tuple(rooms.split(_SEPARATOR)) if rooms else ())

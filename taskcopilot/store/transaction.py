@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from taskcopilot.clock import Clock, iso
-from taskcopilot.events import Payload
+from taskcopilot.events import Event, Payload
 from taskcopilot.store.derived import Derived
+from taskcopilot.store.event_rows import read_events
+from taskcopilot.store.lenient import query
 from taskcopilot.workspace import Workspace
 
 __all__ = ["Emitted", "ReadTx", "Surroundings", "Tx"]
@@ -34,7 +36,10 @@ class Surroundings:
 
 
 class ReadTx:
-    """One consistent snapshot. Lives on a connection's thread, for the length of one unit; never keep it."""
+    """One consistent snapshot. Lives on a connection's thread, for the length of one unit; never keep it.
+
+    Text that is no UTF-8, which only an edit by hand brings in, is read with U+FFFD in its place.
+    """
 
     def __init__(self, connection: sqlite3.Connection, surroundings: Surroundings) -> None:
         self._connection = connection
@@ -56,16 +61,24 @@ class ReadTx:
 
     def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Return all rows."""
-        return self._connection.execute(sql, parameters).fetchall()
+        return query(self._connection, sqlite3.Cursor.fetchall, sql, parameters)
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Row | None:
         """Return the first row, or None."""
-        return self._connection.execute(sql, parameters).fetchone()  # type: ignore[no-any-return]
+        return query(self._connection, _first, sql, parameters)
+
+    def events(self, sql: str, parameters: Sequence[Any] = ()) -> list[Event]:
+        """Return the events of a query for the columns seq, at, topic, type, data, rooms."""
+        return read_events(self._connection, sql, parameters)
 
     def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """Return the first column of the first row, or None."""
-        row = self._connection.execute(sql, parameters).fetchone()
+        row = query(self._connection, _first, sql, parameters)
         return None if row is None else row[0]
+
+
+def _first(cursor: sqlite3.Cursor) -> sqlite3.Row | None:
+    return cursor.fetchone()  # type: ignore[no-any-return]
 
 
 class Tx(ReadTx):

@@ -46,7 +46,7 @@ def families(app: web.Application, sizes: Mapping[str, int]) -> list[Metric]:
         *_sockets(app[HUB], app[DESKS].values(), app[CROWD]),
         *_delivery(app[HUB]),
         *_recorder(app[CORE]),
-        *_log(app[HUB], sizes),
+        *_log(app[HUB], sizes, app[CORE].database.unreadable),
         _counter("taskcopilot_refusals_total", "Requests that were refused.", ("code",), _single(refusals)),
     ]
 
@@ -149,10 +149,16 @@ def _recorder(core: Core) -> Iterator[Metric]:
     yield _counter("taskcopilot_commit_failures_total", "Groups that were not kept.", (), [((), recorder.failures)])
 
 
-def _log(hub: Hub, sizes: Mapping[str, int]) -> Iterator[Metric]:
+def _log(hub: Hub, sizes: Mapping[str, int], unreadable: int) -> Iterator[Metric]:
     log = hub.log_state
     yield _gauge("taskcopilot_log_seq", "The newest event that was handed to the clients.", (), [((), log.head)])
     yield _gauge("taskcopilot_log_events", "Events that the log holds.", (), [((), log.head - log.pruned_to)])
+    yield _counter(
+        "taskcopilot_log_unreadable_total",
+        "Times that a row of the log was read that cannot be delivered.",
+        (),
+        [((), unreadable)],
+    )
     yield _gauge("taskcopilot_file_bytes", "Sizes of the database's files.", ("file",), _single(sizes))
 
 
