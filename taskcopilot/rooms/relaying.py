@@ -62,7 +62,8 @@ class Relaying:
 
     def _is_due(self, key: tuple[str | None, ...], every: float) -> bool:
         now = self._clock.monotonic()
-        if now - self._last.get(key, now - every) < every:
+        last = self._last.get(key)
+        if last is not None and now - last < every:
             return False
         if len(self._last) > MAX_PRESENT:
             self._last.clear()

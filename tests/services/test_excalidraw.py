@@ -182,6 +182,17 @@ async def test_who_goes_without_a_word_has_left(house: House, drops: bool) -> No
     assert [heard["event"] for heard in await ann.sync()] == ["user.joined", "user.left"]
 
 
+@pytest.mark.parametrize("now", [20_000.1, 86_399.3, 123_456.7])
+async def test_the_first_move_is_never_too_early(house: House, now: float) -> None:
+    """Whatever time it is: differences of large numbers are not exact."""
+    house.clock.advance(now)
+    client = await house.client("excalidraw")
+    for number in range(20):
+        answer = await publish(client, "cursor.moved", user_id=f"u{number}", position={"x": 0, "y": 0})
+        assert answer["data"]["status"] == "published"
+        house.clock.advance(0.0123)
+
+
 async def test_a_diagram_is_what_its_events_add_up_to(house: House, excalidraw: Excalidraw) -> None:
     """Updates change what they name, a creation begins anew, and without a version the count goes on."""
     client = await house.client("excalidraw")
