@@ -15,7 +15,7 @@ from taskcopilot.errors import InvalidArgumentError
 from taskcopilot.json_values import MAX_DEPTH
 from taskcopilot.workspace import Workspace
 
-__all__ = ["TABLE", "Address", "Setting", "Settings"]
+__all__ = ["TABLE", "Address", "Setting", "Settings", "origins"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,11 @@ class Setting:
     def variable(self) -> str:
         """The name as an environment variable."""
         return "TASKCOPILOT_" + self.name.upper()
+
+    @property
+    def is_secret(self) -> bool:
+        """True when the value must never be shown."""
+        return self.name.endswith("_secret")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,14 @@ TABLE: Final = (
         ("debug", "info", "warning", "error"),
     ),
     Setting(
+        "log_format",
+        str.lower,
+        "auto",
+        "shape of the log: text, json (an object a line), or auto: text on a terminal, else json",
+        (),
+        ("auto", "text", "json"),
+    ),
+    Setting(
         "durability",
         str.lower,
         "full",
@@ -179,6 +192,7 @@ class Settings:
     host: str
     port: int
     log_level: str
+    log_format: str
     durability: str
     busy_timeout: float
     allow_origins: tuple[str, ...]
@@ -214,8 +228,7 @@ class Settings:
 
         Raises InvalidArgumentError that names the variable or flag whose value cannot be used.
         """
-        env = os.environ if environ is None else environ
-        return cls(**{setting.name: _value(setting, flags.get(setting.name), env) for setting in TABLE})
+        return cls(**{name: value for name, (value, _) in origins(flags, environ).items()})
 
     def resolve_workspace(self, directory: Path | None = None) -> Workspace:
         """Return the workspace that these settings name, seen from a working directory."""
@@ -224,20 +237,27 @@ class Settings:
         return Workspace.of(directory or Path.cwd(), self.base, self.workspace)
 
 
-def _value(setting: Setting, flag: Any, env: Mapping[str, str]) -> Any:
+def origins(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> dict[str, tuple[Any, str]]:
+    """Return each setting's value, and where it comes from: a flag, a variable, or `default`; raises as `load`."""
+    env = os.environ if environ is None else environ
+    return {setting.name: _value(setting, flags.get(setting.name), env) for setting in TABLE}
+
+
+def _value(setting: Setting, flag: Any, env: Mapping[str, str]) -> tuple[Any, str]:
     if flag is not None:
-        return _parse(setting, flag, setting.flag) if isinstance(flag, str) else flag
+        return (_parse(setting, flag, setting.flag) if isinstance(flag, str) else flag), setting.flag
     for variable in (setting.variable, *setting.also):
         if text := env.get(variable, "").strip():
-            return _parse(setting, text, variable)
-    return setting.default
+            return _parse(setting, text, variable), variable
+    return setting.default, "default"
 
 
 def _parse(setting: Setting, text: str, source: str) -> Any:
     try:
         value = setting.parse(text)
     except ValueError as error:
-        raise InvalidArgumentError(f"{source}={text!r}: {error}", field=source) from error
+        shown = "" if setting.is_secret else f"={text!r}"
+        raise InvalidArgumentError(f"{source}{shown}: {error}", field=source) from error
     if setting.choices and value not in setting.choices:
         raise InvalidArgumentError(f"{source}={text!r}: expected one of {', '.join(setting.choices)}", field=source)
     return value

@@ -1,4 +1,4 @@
-"""How a long-running process lives: its event loop, its log, and its end on a signal."""
+"""How a long-running process lives: its event loop, and its end on a signal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-__all__ = ["GRACE", "configure_log", "run_until_signal"]
+__all__ = ["GRACE", "run_until_signal"]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -37,14 +37,6 @@ _REPEAT: Final = 10.0
 
 Work = Callable[[asyncio.Event], Awaitable[None]]
 """What a process does until the event is set, cleaning up after itself."""
-
-
-def configure_log(level: str) -> None:
-    """Log to standard error. The level is for our own messages; of the libraries' only warnings are of interest."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("taskcopilot").setLevel(level.upper())
 
 
 def run_until_signal(work: Work) -> None:

@@ -71,7 +71,8 @@ class CatchUp:
         except ConnectionError:
             _log.debug("a client went away while it was catching up")
         except Exception:  # noqa: BLE001
-            _log.exception("catching up failed at event %d; the client is cut off and may come back", member.position)
+            about = {"connection": member.connection, "seq": member.position}
+            _log.exception("catching up failed; the client is cut off and may come back", extra=about)
             member.sink.abort()
         finally:
             member.task = None
@@ -119,7 +120,8 @@ class CatchUp:
             try:
                 state, events = await self._log.read_log(after, PAGE)
             except BridgeError as error:
-                _log.warning("cannot read the log after event %d, trying again: %s", after, error)
+                about = {"connection": member.connection, "seq": after}
+                _log.warning("cannot read the log after event %d, trying again: %s", after, error, extra=about)
                 await asyncio.sleep(RETRY)
                 continue
             if state.pruned_to > after:

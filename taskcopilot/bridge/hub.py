@@ -226,7 +226,8 @@ class Hub:
         if waiting > self._limits.bytes or member.outstanding > self._limits.events:
             reached = entries[-1].event.seq
             self.measures.slow += 1
-            _log.info("a client leaves live delivery at event %d: %d bytes wait for it", reached, waiting)
+            about = {"connection": member.connection, "seq": reached}
+            _log.info("a client leaves live delivery at event %d: %d bytes wait for it", reached, waiting, extra=about)
             self._fall_behind(member, reached)
 
     def _place(self, member: Member, reached: int) -> None:

@@ -10,6 +10,7 @@ from typing import Protocol
 from taskcopilot.bridge.subscriptions import Holdings, Replay
 from taskcopilot.bridge.window import Encoded
 from taskcopilot.bridge.wire import Wire
+from taskcopilot.logs import CONNECTION
 from taskcopilot.topics import Selector
 
 __all__ = ["Group", "Member", "MemberState", "Sink"]
@@ -56,6 +57,8 @@ class Member:
         self.replays: deque[Replay] = deque()
         self.outstanding = 0
         """Events written since the peer had last taken everything."""
+        self.connection = CONNECTION.get()
+        """Which connection it is, for the log."""
         self.group: Group | None = None
         self.task: asyncio.Task[None] | None = None
 

@@ -7,8 +7,8 @@ import sys
 import click
 
 from taskcopilot.cli.options import setting_options, settings_from
+from taskcopilot.logs import configure_log
 from taskcopilot.mcp.wire import Wire
-from taskcopilot.process import configure_log
 
 __all__ = ["command"]
 
@@ -32,7 +32,7 @@ def _mcp(ctx: click.Context, /, **flags: str | None) -> None:
             "an MCP client should be on standard input; to try the tools yourself see 'taskcopilot call'", err=True
         )
     wire = Wire.claim()
-    configure_log(settings.log_level)
+    configure_log(settings.log_level, settings.log_format)
     from taskcopilot.app import run_mcp  # noqa: PLC0415 - what is imported from here on may print as it likes
 
     run_mcp(settings, wire)

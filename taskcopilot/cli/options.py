@@ -9,7 +9,7 @@ import click
 
 from taskcopilot.config import TABLE, Setting, Settings
 
-__all__ = ["database_option", "json_option", "setting_options", "settings_from", "wants_json"]
+__all__ = ["database_option", "json_option", "setting_options", "settings_flags", "settings_from", "wants_json"]
 
 Decorator = Callable[[Any], Any]
 
@@ -58,7 +58,12 @@ def settings_from(ctx: click.Context, flags: Mapping[str, Any] | None = None) ->
 
     Raises InvalidArgumentError that names the flag or the variable at fault.
     """
-    return Settings.load({"db": _innermost(ctx, "db"), **{k: v for k, v in (flags or {}).items() if v is not None}})
+    return Settings.load(settings_flags(ctx, flags))
+
+
+def settings_flags(ctx: click.Context, flags: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return what the command line says of the settings."""
+    return {"db": _innermost(ctx, "db"), **{k: v for k, v in (flags or {}).items() if v is not None}}
 
 
 def wants_json(ctx: click.Context) -> bool:

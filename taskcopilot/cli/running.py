@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from taskcopilot.cli.options import settings_from
 from taskcopilot.config import Settings
 from taskcopilot.core import Core
-from taskcopilot.process import configure_log
+from taskcopilot.logs import configure_log
 from taskcopilot.tools.table import REGISTRY
 
 __all__ = ["call_tool", "with_core"]
@@ -23,7 +23,7 @@ T = TypeVar("T")
 def with_core(ctx: click.Context, work: Callable[[Core], Awaitable[T]], *, follow: bool = False) -> T:
     """Do the work on the workspace that the command line names, in this process."""
     settings = settings_from(ctx)
-    configure_log(_quiet(settings))
+    configure_log(_quiet(settings), settings.log_format)
 
     async def run() -> T:
         async with Core.open(settings, follow=follow) as core:

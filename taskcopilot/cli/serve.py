@@ -11,7 +11,7 @@ import orjson
 from taskcopilot import __version__
 from taskcopilot.app import Ready, run_bridge
 from taskcopilot.cli.options import json_option, setting_options, settings_from, wants_json
-from taskcopilot.process import configure_log
+from taskcopilot.logs import configure_log
 
 __all__ = ["command"]
 
@@ -31,7 +31,7 @@ def _serve(ctx: click.Context, /, as_json: bool | None, **flags: str | None) -> 
     With --json one line on standard output tells url and pid as soon as it answers.
     """
     settings = settings_from(ctx, flags)
-    configure_log(settings.log_level)
+    configure_log(settings.log_level, settings.log_format)
     run_bridge(settings, _announce_json if wants_json(ctx) else _announce)
 
 

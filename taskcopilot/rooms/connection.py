@@ -13,6 +13,7 @@ from taskcopilot.bridge.member import Sink
 from taskcopilot.bridge.session import Keepalive
 from taskcopilot.clock import iso
 from taskcopilot.errors import BridgeError
+from taskcopilot.logs import CONNECTION
 from taskcopilot.rooms.answers import encode_answer, encode_error, encode_notice
 from taskcopilot.rooms.desk import Desk
 from taskcopilot.rooms.protocol import Code, Message, Reply, RoomError
@@ -59,6 +60,7 @@ class RoomConnection:
         self._backing = desk.backing
         self._clock = desk.backing.clock
         self._id = self._clock.new_id()
+        CONNECTION.set(self._id)
         self._session = RoomSession(
             desk.service, desk.backing.verify, desk.backing.message_rate, self._clock.monotonic()
         )

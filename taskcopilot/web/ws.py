@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from typing import Final, Protocol
@@ -17,11 +18,14 @@ from taskcopilot.bridge.protocol import CloseCode
 from taskcopilot.bridge.wire import WebSocketWire
 from taskcopilot.clock import Clock
 from taskcopilot.core import background
+from taskcopilot.logs import CONNECTION
 from taskcopilot.web.keys import CORE, ENDING, HUB, PAST, SOCKETS
 from taskcopilot.web.past import StoredPast
 from taskcopilot.web.sink import CLOSE_TIMEOUT, TransportSink
 
 __all__ = ["SOCKETS", "Kept", "add_routes", "close_all", "close_socket", "keep_alive", "new_socket"]
+
+_log: Final = logging.getLogger(__name__)
 
 _WIRE: Final = web.AppKey("wire", WebSocketWire)
 
@@ -68,6 +72,8 @@ async def _serve(request: web.Request) -> web.StreamResponse:
     if not socket.can_prepare(request):
         raise web.HTTPNotFound
     await socket.prepare(request)
+    CONNECTION.set(core.clock.new_id())
+    _log.debug("a client connects from %s", request.remote)
     sink = TransportSink(request)
     connection = Connection(
         request.app[HUB],
@@ -86,6 +92,7 @@ async def _serve(request: web.Request) -> web.StreamResponse:
         async with background(keep_alive(core.clock, interval, socket, connection, sink), "keepalive"):
             await _pump(socket, connection, sink, core.settings.max_outstanding_bytes)
     finally:
+        _log.debug("a client is gone")
         measures.closed += 1
         del request.app[SOCKETS][socket]
         connection.close()
@@ -109,6 +116,7 @@ async def _pump(socket: web.WebSocketResponse, connection: Connection, sink: Tra
             case _:
                 pass
         if not welcome:
+            _log.info("a client sends too many messages and is closed")
             await close_socket(socket, CloseCode.TOO_FAST, b"too many messages")
             return
 

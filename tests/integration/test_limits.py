@@ -234,7 +234,8 @@ async def test_a_handshake_that_drips_is_cut_off(serve) -> None:
         while not over.done():
             writer.write(b"G")
             await asyncio.wait({over}, timeout=0.02)
-    assert over.result() == b""
+    with contextlib.suppress(ConnectionError):  # the last drop may have met a closed door
+        assert over.result() == b""
     writer.close()
 
 

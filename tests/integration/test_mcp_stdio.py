@@ -273,7 +273,7 @@ with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, te
 
 def test_it_hosts_the_bridge_when_the_port_is_free(tmp_path: Path) -> None:
     """/health answers from the same process, and calls over HTTP and over MCP see the same tasks."""
-    with running(tmp_path, "mcp", "--port", "0", "--db", "tasks.db") as process:
+    with running(tmp_path, "mcp", "--port", "0", "--db", "tasks.db", "--log-format", "text") as process:
         introduce(process)
         url = process.err.until(lambda line: "is served at" in line).rpartition(" ")[2]
         assert requests.get(f"{url}/health", timeout=10).json()["pid"] == process.pid
