@@ -6,6 +6,8 @@ The numbers V1 to V9 are the promises of docs/services.md.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -325,6 +327,22 @@ class TestDatabaseOfSessionBuddy:
         await tick(house)
         assert [row["skill_name"] for row in (await hear(client))["data"]["top_skills"]] == ["ruff-check", "pytest-run"]
         assert path.read_bytes() == before
+
+    async def test_what_session_buddy_writes_meanwhile_is_in_the_next_tick(
+        self, open_services: OpenHouse, tmp_path: Path
+    ) -> None:
+        """Also what it has not moved out of its write-ahead log yet; and it is never kept from writing."""
+        path = skills_db(tmp_path / "skills.db")
+        house = await open_services(skills_db=str(path))
+        client = await join(house, "ruff-check")
+        with contextlib.closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as writer:
+            for total in (10, 11):
+                writer.execute(
+                    "UPDATE skill_metrics SET total_invocations = ? WHERE skill_name = 'ruff-check'", (total,)
+                )
+                await tick(house)
+                (row,) = (await hear(client))["data"]["top_skills"]
+                assert row["total_invocations"] == total
 
     async def test_one_of_an_earlier_schema_is_shown_without_anomalies(
         self, open_services: OpenHouse, tmp_path: Path

@@ -36,12 +36,12 @@ class Snapshot:
     """The skills that somebody listens to, those that were ever invoked."""
 
 
-def moment(text: str) -> datetime | None:
-    """Return the moment that an ISO 8601 text means, UTC where it does not say; None for what is no time."""
+def moment(text: Any) -> datetime | None:
+    """Return the moment that an ISO 8601 text means, UTC where it does not say; None for anything else."""
     try:
         found = datetime.fromisoformat(text)
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
