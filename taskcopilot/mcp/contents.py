@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, Final
 
 import mcp_types as types
+from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel
 
 from taskcopilot.errors import BridgeError
 from taskcopilot.tools.registry import Tool
 
-__all__ = ["ERROR_KEY", "describe", "failure", "success"]
+__all__ = ["ERROR_KEY", "describe", "failure", "refusal", "success"]
 
 ERROR_KEY: Final = "task-copilot/error"
 """The key in `_meta` of a failed call, whose value holds code, message, field and details.
@@ -53,6 +55,12 @@ def failure(error: BridgeError) -> types.CallToolResult:
         is_error=True,
         _meta={ERROR_KEY: {name: fact for name, fact in facts.items() if fact is not None}},
     )
+
+
+def refusal(uri: str, error: BridgeError) -> MCPError:
+    """Show an error of a resource, which has no result to carry it, as one of JSON-RPC; its data hold our own code."""
+    code = types.INVALID_PARAMS if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else types.INTERNAL_ERROR
+    return MCPError(code, error.message, {"uri": uri, "code": error.code, **error.details})
 
 
 def _object_schema(schema: dict[str, Any]) -> dict[str, Any]:

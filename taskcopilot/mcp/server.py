@@ -9,22 +9,30 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import anyio
 import mcp_types as types
 from mcp.server.caching import CacheHint
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
+from mcp.server.subscriptions import ListenHandler
 
 from taskcopilot import __version__
 from taskcopilot.core import Core
 from taskcopilot.errors import BridgeError
-from taskcopilot.mcp.contents import describe, failure, success
+from taskcopilot.mcp.changes import Changes, Watch
+from taskcopilot.mcp.contents import describe, failure, refusal, success
+from taskcopilot.mcp.resources import TEMPLATES, list_resources, read_resource
+from taskcopilot.mcp.uris import Address
 from taskcopilot.tools.lookout import Report
 
 __all__ = ["NAME", "make_server"]
+
+Context = ServerRequestContext[dict[str, Any]]
+Result = TypeVar("Result")
 
 _log: Final = logging.getLogger(__name__)
 
@@ -52,34 +60,71 @@ argument at fault. A call with an idempotencyKey can be repeated safely."""
 
 
 def make_server(core: Core) -> Server[dict[str, Any]]:
-    """Build a server whose tools are those of the core; it may serve any number of conversations."""
+    """Build a server whose tools and resources are those of the core; it may serve any number of conversations."""
     listing = types.ListToolsResult(tools=[describe(tool) for tool in core.toolbox.registry])
-    schemas = {tool.name: tool.input_schema for tool in listing.tools}
-
-    async def list_tools(
-        _context: ServerRequestContext[dict[str, Any]], _params: types.PaginatedRequestParams | None
-    ) -> types.ListToolsResult:
-        return listing
-
-    async def call_tool(
-        context: ServerRequestContext[dict[str, Any]], params: types.CallToolRequestParams
-    ) -> types.CallToolResult:
-        async def report(passed: float, total: float) -> None:
-            with contextlib.suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):
-                await context.session.report_progress(passed, total, "nothing has happened yet")
-
-        return await _call(core, params.name, params.arguments or {}, report)
-
+    changes = Changes(core.bus)
     return Server(
         NAME,
         version=__version__,
         title="Task Copilot",
         instructions=_INSTRUCTIONS,
-        cache_hints={"tools/list": _LISTING_LASTS},
-        get_tool_input_schema=schemas.get,
-        on_list_tools=list_tools,
-        on_call_tool=call_tool,
+        cache_hints={"tools/list": _LISTING_LASTS, "resources/templates/list": _LISTING_LASTS},
+        get_tool_input_schema={tool.name: tool.input_schema for tool in listing.tools}.get,
+        on_list_tools=_always(listing),
+        on_call_tool=partial(_call_tool, core),
+        on_list_resources=partial(_list_resources, core),
+        on_list_resource_templates=_always(TEMPLATES),
+        on_read_resource=partial(_read_resource, core),
+        on_subscribe_resource=partial(_subscribe, changes),
+        on_unsubscribe_resource=partial(_unsubscribe, changes),
+        on_subscriptions_listen=ListenHandler(changes),
     )
+
+
+def _always(result: Result) -> Callable[[Context, Any], Awaitable[Result]]:
+    """Return a handler that answers the same whatever is asked."""
+
+    async def handle(_context: Context, _params: Any) -> Result:
+        return result
+
+    return handle
+
+
+async def _call_tool(core: Core, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+    async def report(passed: float, total: float) -> None:
+        with contextlib.suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):
+            await context.session.report_progress(passed, total, "nothing has happened yet")
+
+    return await _call(core, params.name, params.arguments or {}, report)
+
+
+async def _list_resources(core: Core, _context: Context, _params: Any) -> types.ListResourcesResult:
+    return await list_resources(core)
+
+
+async def _read_resource(
+    core: Core, _context: Context, params: types.ReadResourceRequestParams
+) -> types.ReadResourceResult:
+    try:
+        return await read_resource(core, params.uri)
+    except BridgeError as error:
+        raise refusal(params.uri, error) from error
+    except Exception as error:
+        raise refusal(params.uri, _defect(core, params.uri)) from error
+
+
+async def _subscribe(changes: Changes, context: Context, params: types.SubscribeRequestParams) -> types.EmptyResult:
+    try:
+        Address.parse(params.uri)
+    except BridgeError as error:
+        raise refusal(params.uri, error) from error
+    Watch.of(context, changes).uris.add(params.uri)
+    return types.EmptyResult()
+
+
+async def _unsubscribe(changes: Changes, context: Context, params: types.UnsubscribeRequestParams) -> types.EmptyResult:
+    Watch.of(context, changes).uris.discard(params.uri)
+    return types.EmptyResult()
 
 
 async def _call(core: Core, name: str, arguments: Mapping[str, Any], report: Report) -> types.CallToolResult:
@@ -89,6 +134,11 @@ async def _call(core: Core, name: str, arguments: Mapping[str, Any], report: Rep
     except BridgeError as error:
         return failure(error)
     except Exception:  # noqa: BLE001 - a conversation goes on whatever a tool does
-        error_id = core.clock.new_id()
-        _log.exception("tool %s failed (errorId %s)", name, error_id)
-        return failure(BridgeError(f"internal error; the log holds the details under {error_id}", errorId=error_id))
+        return failure(_defect(core, f"tool {name}"))
+
+
+def _defect(core: Core, what: str) -> BridgeError:
+    """Log the exception that is being handled, and return the error that tells nothing of it but where it is logged."""
+    error_id = core.clock.new_id()
+    _log.exception("%s failed (errorId %s)", what, error_id)
+    return BridgeError(f"internal error; the log holds the details under {error_id}", errorId=error_id)

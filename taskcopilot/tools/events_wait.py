@@ -18,7 +18,7 @@ from taskcopilot.tools.lookout import Lookout
 from taskcopilot.tools.registry import Tool
 from taskcopilot.topics import MAX_PATTERN_LENGTH, MAX_STARS, Pattern, Selector
 
-__all__ = ["TOOLS", "events_wait"]
+__all__ = ["TOOLS", "EventsHappened", "answer", "events_wait"]
 
 MAX_WAIT: Final = 600
 """Seconds that one call may wait; whoever wants more calls again with the cursor."""
@@ -98,6 +98,11 @@ async def events_wait(lookout: Lookout, call: EventsWait) -> EventsHappened:
         while call.wait and not (page.events or page.gap or bell.is_over):
             await bell.rung()
             page = await _read(lookout, wanted, call.limit, page.cursor)
+    return answer(page)
+
+
+def answer(page: LogPage) -> EventsHappened:
+    """Show a page of the log."""
     return EventsHappened(
         events=[HappenedEvent.of(event) for event in page.events],
         next=str(page.cursor),
