@@ -14,7 +14,7 @@ import orjson
 from tests.helpers.waiting import DEADLINE
 
 CHUNK = 1 << 18
-TEXT, CLOSE = 1, 8
+TEXT, BINARY, CLOSE = 1, 2, 8
 
 
 class Peer:
@@ -62,9 +62,15 @@ class Peer:
 
     def send(self, message: dict[str, Any], times: int = 1) -> None:
         """Send a message so many times, masked with zeros."""
-        data = orjson.dumps(message)
+        self._send(TEXT, orjson.dumps(message), times)
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send anything, as a binary message."""
+        self._send(BINARY, data)
+
+    def _send(self, opcode: int, data: bytes, times: int = 1) -> None:
         assert len(data) < 1 << 16
-        self.socket.sendall((struct.pack("!BBH", 0x81, 0x80 | 126, len(data)) + bytes(4) + data) * times)
+        self.socket.sendall((struct.pack("!BBH", 0x80 | opcode, 0x80 | 126, len(data)) + bytes(4) + data) * times)
 
     def subscribe(self, *topics: str, **options: Any) -> dict[str, Any]:
         """Subscribe, and return the payload of the answer."""

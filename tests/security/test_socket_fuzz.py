@@ -15,7 +15,7 @@ from tests.helpers.memory import MIB
 from tests.security.frames import CLOSE, TEXT, converse, frame, upgraded
 from tests.security.watched import Watched
 
-CODES = {None, 1000, 1001, 1002, 1003, 1007, 1008, 1009, 1013}
+CODES = {None, 1000, 1001, 1002, 1003, 1007, 1008, 1009, 1013, 4429}
 """How a conversation may end; None: without a close frame, because the peer ended it first."""
 
 LARGE = 1 << 17
