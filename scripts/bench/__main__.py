@@ -28,6 +28,7 @@ BENCHMARKS: Final = (
     "micro",
     "soak",
     "traffic",
+    "mcp",
 )
 """The modules, in the order of the report. Each has `run(plan) -> Result`."""
 
