@@ -25,6 +25,7 @@ _COMMANDS: Final = {
     "mcp": ("mcp", "Serve the tools to an agent over stdio (MCP)."),
     "init": ("init", "Add this server to a project's .mcp.json, or take it out."),
     "hooks": ("hooks", "Let Claude Code tell the bridge what its agents do."),
+    "channel": ("channel", "Wake a session of Claude Code with events."),
     "task": ("groups", "Create, update, claim and read tasks."),
     "stream": ("groups", "Read streams, check them for conflicts, archive them."),
     "checkpoint": ("groups", "Save a task's place and come back to it."),

@@ -38,8 +38,8 @@ class ConfigFile:
     def diff(self, wanted: str | None) -> str:
         """Return the difference to another content as a unified diff; empty for none."""
         before, after = ((text or "").splitlines(keepends=True) for text in (self.text, wanted))
-        names = ("/dev/null" if text is None else str(self.path) for text in (self.text, wanted))
-        lines = difflib.unified_diff(before, after, *names)
+        old, new = ("/dev/null" if text is None else str(self.path) for text in (self.text, wanted))
+        lines = difflib.unified_diff(before, after, old, new)
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
     def write(self, wanted: str | None) -> None:
