@@ -47,7 +47,9 @@ async function enter() {
 
 async function load() {
   try {
-    show((await channel.request("get_diagram_status", { diagram_id: diagram })).diagram);
+    const status = await channel.request("get_diagram_status", { diagram_id: diagram });
+    for (const { user_id: id } of status.users) users.add(id);
+    show(status.diagram);
   } catch (error) {
     if (error.code !== "NOT_FOUND") console.warn(error.message);
   }

@@ -52,6 +52,19 @@ def _drawn(state: Document, event: DiagramEvent, *, before: Document, created_at
     return {**merged(before, event.added()), **about, "created_at": created_at, "updated_at": event.timestamp}
 
 
+def _joined(state: Document, event: UserJoined) -> Document:
+    """Keep who is there, the newest last."""
+    user = {"user_id": event.user_id, "user_info": event.user_info, "joined_at": event.timestamp}
+    others = {name: of for name, of in state.get("users", {}).items() if name != event.user_id}
+    return {"users": merged(others, {event.user_id: user})}
+
+
+def _left(state: Document, event: UserLeft) -> Document | None:
+    """Forget the user, and with the last one that anybody was there."""
+    users = {name: of for name, of in state.get("users", {}).items() if name != event.user_id}
+    return {"users": users} if users else None
+
+
 class DiagramEvent(OpenEvent):
     """A diagram as it is from a version on: `title`, `elements`, and whatever else the publisher says of it."""
 
@@ -106,6 +119,7 @@ class UserJoined(_Presence):
     """A user has a diagram open. `user_info` is theirs: `name`, `color`."""
 
     event = "user.joined"
+    folds = ((_PRESENCE, _joined),)
     user_info: JsonObject
 
 
@@ -113,6 +127,7 @@ class UserLeft(_Presence):
     """A user has it open no longer, or the connection that said so is gone."""
 
     event = "user.left"
+    folds = ((_PRESENCE, _left),)
 
 
 class _WhichDiagram(Arguments):
@@ -120,8 +135,11 @@ class _WhichDiagram(Arguments):
 
 
 def _status(state: State, asked: _WhichDiagram) -> dict[str, Any]:
-    diagram = state.require("diagram", asked.diagram_id)
-    return {"diagram_id": asked.diagram_id, "status": "found", "diagram": diagram}
+    """Answer what is drawn and who is there; at version 0 nothing was drawn yet."""
+    users = list((state.find("presence", asked.diagram_id) or {"users": {}})["users"].values())
+    diagram = state.find("diagram", asked.diagram_id) if users else state.require("diagram", asked.diagram_id)
+    empty = {"diagram_id": asked.diagram_id, "version": 0}
+    return {"diagram_id": asked.diagram_id, "status": "found", "diagram": diagram or empty, "users": users}
 
 
 def _gone(event: UserJoined) -> UserLeft:

@@ -72,6 +72,7 @@ async def test_two_pages_draw_one_diagram(open_page: Callable, bridge: BridgeThr
     ann = await open_page("ann")
     ben = await open_page("ben")
     await expect(ann.locator("#users")).to_have_text("ben")
+    await expect(ben.locator("#users")).to_have_text("ann")
     await ann.click("#add")
     await expect(ben.locator(".box")).to_have_text(["ann"])
     await ben.click("#add")

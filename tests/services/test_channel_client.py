@@ -147,7 +147,7 @@ async def test_a_lost_connection_is_made_good(house: House) -> None:
             await heard.up_to(count)
             await client.request("get_test_status", {"run_id": "a"})
         assert heard.seqs == [1, 2, 4, 5, 7, 8, 10]
-        assert str(client.cursor).endswith(":10")
+        await until(lambda: str(client.cursor).endswith(":10"), "the cursor at the head")
 
 
 async def test_a_request_under_way_fails_at_once_when_the_connection_is_lost() -> None:

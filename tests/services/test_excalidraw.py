@@ -182,6 +182,29 @@ async def test_who_goes_without_a_word_has_left(house: House, drops: bool) -> No
     assert [heard["event"] for heard in await ann.sync()] == ["user.joined", "user.left"]
 
 
+async def test_who_comes_later_is_told_who_is_there(house: House) -> None:
+    """`users` of the status, in the order in which they came; nothing was drawn yet, and that is version 0."""
+    ann, ben = await pair(house, PRESENCE)
+    await publish(ann, "user.joined", user_id="ann", user_info=ANN)
+    await publish(ben, "user.joined", user_id="ben", user_info={})
+    asks = await house.client("excalidraw")
+
+    async def there() -> list[str]:
+        answer = (await asks.request("get_diagram_status", diagram_id="d"))["data"]
+        assert answer["diagram"] == {"diagram_id": "d", "version": 0}
+        return [user["user_id"] for user in answer["users"]]
+
+    assert await there() == ["ann", "ben"]
+    await publish(ann, "user.joined", user_id="ann", user_info={"name": "Anna"})
+    assert await there() == ["ben", "ann"]
+    await ann.sync()
+    await ben.socket.close()
+    assert (await ann.hear())["event"] == "user.left"
+    assert await there() == ["ann"]
+    await publish(ann, "user.left", user_id="ann")
+    assert (await asks.request("get_diagram_status", diagram_id="d"))["error_code"] == "NOT_FOUND"
+
+
 @pytest.mark.parametrize("now", [20_000.1, 86_399.3, 123_456.7])
 async def test_the_first_move_is_never_too_early(house: House, now: float) -> None:
     """Whatever time it is: differences of large numbers are not exact."""

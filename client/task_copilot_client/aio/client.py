@@ -234,8 +234,13 @@ class ChannelClient:
             self._settling = asyncio.create_task(self._settle_quietly(), name="channel-settling")
 
     async def _settle_quietly(self) -> None:
-        with contextlib.suppress(UnreachableError, ChannelError):
-            await self._settle()
+        """Settle as long as the connection stands, also when the service finds that we ask too often."""
+        with contextlib.suppress(UnreachableError):
+            while True:
+                try:
+                    return await self._settle()
+                except ChannelError:
+                    await asyncio.sleep(SETTLING)
 
     async def _settle(self) -> None:
         """Ask until everything that is being replayed was sent; `take` notes the answers."""
