@@ -43,6 +43,7 @@ _COMMANDS: Final = {
     "watch": ("watch", "Print events as they happen."),
     "top": ("top", "Watch streams, agents and events in the terminal."),
     "wait": ("wait", "Wait for an event, print it, and exit."),
+    "webhook": ("webhook", "Send events to HTTP endpoints."),
     "config": ("config", "Show the settings and where they come from."),
     "doctor": ("care", "Check that the database is sound."),
     "backup": ("care", "Copy the database while it is in use."),

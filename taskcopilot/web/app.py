@@ -18,6 +18,7 @@ from taskcopilot.web.problems import problems
 from taskcopilot.web.routes.description import TABLE
 from taskcopilot.web.routes.table import ROUTES
 from taskcopilot.web.services import ports
+from taskcopilot.web.webhooks.delivering import deliver_webhooks
 
 __all__ = ["make_app"]
 
@@ -44,4 +45,5 @@ def make_app(core: Core) -> web.Application:
     ws.add_routes(app)
     mcp.add_routes(app)
     ports.add_routes(app)
+    app.cleanup_ctx.append(deliver_webhooks)
     return app

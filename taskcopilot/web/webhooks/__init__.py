@@ -1,0 +1,1 @@
+"""Events to HTTP endpoints of others, signed by the Standard Webhooks specification."""
