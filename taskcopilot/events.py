@@ -309,12 +309,3 @@ class AgentActivity(Payload):
 
 PAYLOADS: Final[dict[str, type[Payload]]] = {payload.type: payload for payload in Payload.__subclasses__()}
 """Event type -> payload model, in the order of this file."""
-
-
-def _schema(payload: type[Payload]) -> dict[str, Any]:
-    return payload.model_json_schema(mode="serialization")
-
-
-def schemas() -> dict[str, dict[str, Any]]:
-    """Return the JSON schema of each event type's payload."""
-    return {name: _schema(payload) for name, payload in PAYLOADS.items()}

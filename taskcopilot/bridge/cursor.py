@@ -9,9 +9,9 @@ from typing import Any, Final
 from taskcopilot.errors import InvalidArgumentError
 from taskcopilot.store.event_log import LogState
 
-__all__ = ["Cursor", "Gap", "Position"]
+__all__ = ["CURSOR", "Cursor", "Gap", "Position"]
 
-_CURSOR: Final = re.compile(r"(?:([0-9A-Za-z._-]{1,64}):)?([0-9]{1,18})")
+CURSOR: Final = re.compile(r"(?:([0-9A-Za-z._-]{1,64}):)?([0-9]{1,18})")
 """Eighteen digits fit a 64-bit integer; a log that long would take a million events a second for 31,000 years."""
 
 
@@ -49,7 +49,7 @@ class Cursor:
     def parse(cls, value: Any) -> Cursor:
         """Read `42`, `"42"` or `"<epoch>:42"`; raise InvalidArgumentError for anything else."""
         text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-        match = _CURSOR.fullmatch(text) if isinstance(text, str) and text.isascii() else None
+        match = CURSOR.fullmatch(text) if isinstance(text, str) and text.isascii() else None
         if match is None:
             raise InvalidArgumentError(
                 "since: expected an event number or a cursor '<epoch>:<seq>' as the bridge gave it", field="since"

@@ -10,7 +10,17 @@ from taskcopilot.bridge.cursor import Cursor
 from taskcopilot.errors import InvalidArgumentError
 from taskcopilot.topics import MAX_STARS
 
-__all__ = ["CONFLATABLE", "MAX_LAST", "Batch", "read"]
+__all__ = [
+    "CONFLATABLE",
+    "MAX_BATCH_EVENTS",
+    "MAX_BATCH_MS",
+    "MAX_LAST",
+    "MAX_TYPES",
+    "MAX_TYPE_LENGTH",
+    "STARTS",
+    "Batch",
+    "read",
+]
 
 MAX_LAST: Final = 1_000
 """Past events that `last` may ask for; who wants more uses a cursor."""
@@ -18,10 +28,13 @@ MAX_LAST: Final = 1_000
 CONFLATABLE: Final = frozenset({"stream.progress", "agent.heartbeat"})
 """Events that only say how things stand: the newest says it all. What ends or blocks something is never left out."""
 
-_MAX_TYPES: Final = 20
-_MAX_TYPE_LENGTH: Final = 64
-_MAX_BATCH_MS: Final = 10_000
-_MAX_BATCH_EVENTS: Final = 1_000
+STARTS: Final = ("since", "last", "snapshot")
+"""Options that say where delivery starts: one of them at most (S5)."""
+
+MAX_TYPES: Final = 20
+MAX_TYPE_LENGTH: Final = 64
+MAX_BATCH_MS: Final = 10_000
+MAX_BATCH_EVENTS: Final = 1_000
 _DEFAULT_BATCH_EVENTS: Final = 100
 
 
@@ -35,7 +48,7 @@ class Batch:
 
 def read(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options as keyword arguments of Subscribe; raises InvalidArgumentError that names the field."""
-    starts = [name for name in ("since", "last", "snapshot") if payload.get(name) not in (None, False)]
+    starts = [name for name in STARTS if payload.get(name) not in (None, False)]
     if len(starts) > 1:
         raise InvalidArgumentError(f"{starts[1]}: not together with {starts[0]}", field=starts[1])
     return {
@@ -52,25 +65,25 @@ def _types(value: Any) -> frozenset[str] | None:
     if value is None:
         return None
     types = _object(value, "filter", {"eventTypes"}).get("eventTypes")
-    if not isinstance(types, list) or not 1 <= len(types) <= _MAX_TYPES or not all(map(_is_type, types)):
+    if not isinstance(types, list) or not 1 <= len(types) <= MAX_TYPES or not all(map(_is_type, types)):
         raise InvalidArgumentError(
-            f"filter.eventTypes: expected 1 to {_MAX_TYPES} event types or globs", field="filter.eventTypes"
+            f"filter.eventTypes: expected 1 to {MAX_TYPES} event types or globs", field="filter.eventTypes"
         )
     return frozenset(types)
 
 
 def _is_type(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= _MAX_TYPE_LENGTH and value.count("*") <= MAX_STARS
+    return isinstance(value, str) and 0 < len(value) <= MAX_TYPE_LENGTH and value.count("*") <= MAX_STARS
 
 
 def _batch(value: Any) -> Batch | None:
     if value is None:
         return None
     given = _object(value, "batch", {"maxMs", "maxEvents"})
-    milliseconds = _number(given.get("maxMs"), "batch.maxMs", 1, _MAX_BATCH_MS)
+    milliseconds = _number(given.get("maxMs"), "batch.maxMs", 1, MAX_BATCH_MS)
     if milliseconds is None:
         raise InvalidArgumentError("batch.maxMs: expected a number of milliseconds", field="batch.maxMs")
-    events = _number(given.get("maxEvents"), "batch.maxEvents", 1, _MAX_BATCH_EVENTS)
+    events = _number(given.get("maxEvents"), "batch.maxEvents", 1, MAX_BATCH_EVENTS)
     return Batch(milliseconds / 1000, events or _DEFAULT_BATCH_EVENTS)
 
 

@@ -14,6 +14,7 @@ from taskcopilot.web.routes import (
     health,
     hooks,
     metrics,
+    schemas,
     services,
     stream,
     streams,
@@ -35,6 +36,7 @@ _MODULES: Final = (
     services,
     hooks,
     description,
+    schemas,
     metrics,
     dashboard,
 )
