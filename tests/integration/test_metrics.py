@@ -185,6 +185,15 @@ async def test_the_samples_ask_for_what_is_exported(server: RunningServer) -> No
         assert asked <= exported | {"up"}, expression
 
 
+async def test_the_table_of_the_documentation_is_complete(server: RunningServer) -> None:
+    """Name, type and labels, of every metric of ours."""
+    async with server.http.get("/metrics") as response:
+        exported = dict(re.findall(r"^# TYPE (\w+) (\w+)", await response.text(), re.MULTILINE))
+    page = (OPS.parent / "docs" / "operations.md").read_text("utf-8")
+    told = dict(re.findall(r"^\| `((?:taskcopilot|websocket)_\w+)` \| (\w+) \|", page, re.MULTILINE))
+    assert told == {name: kind for name, kind in exported.items() if not name.startswith("process_")}
+
+
 def test_the_four_alerts_are_there() -> None:
     """Connection failures, latency, unusual connections, availability."""
     rules = re.findall(r"- alert: (\w+)", (OPS / "alerts.yml").read_text("utf-8"))

@@ -38,7 +38,7 @@ LOOK: Final = 2.0
 """Seconds between two looks for endpoints that were added, removed or are due."""
 
 ATTEMPTS: Final = 10
-"""Attempts until an event is a dead letter: with the pauses between them about an hour and a half."""
+"""Attempts until an event is a dead letter: with the pauses between them from 21 to 43 minutes."""
 
 _FIRST, _LONGEST = 5.0, 3_600.0
 """Seconds between two attempts, doubled each time."""
