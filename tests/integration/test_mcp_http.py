@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from mcp import Client
 
+from taskcopilot.mcp.contents import ERROR_KEY
 from taskcopilot.tools.table import REGISTRY
+from tests.helpers.processes import environment
 from tests.helpers.server import RunningServer
+from tests.integration.conftest import Serve
 
 MODES = pytest.mark.parametrize("mode", ["legacy", "auto", "2026-07-28"])
 
@@ -36,3 +44,107 @@ async def test_foreign_pages_and_names_are_refused(server: RunningServer, header
     headers = {"Content-Type": "application/json", **JSON_RPC, **headers}
     async with server.http.post("/mcp", data=body, headers=headers) as response:
         assert response.status == status
+
+
+OLD = "2025-06-18"
+NEW = "2026-07-28"
+
+
+def message(method: str, params: dict[str, Any]) -> dict[str, Any]:
+    """Return a request of the new era."""
+    meta = {"io.modelcontextprotocol/protocolVersion": NEW, "io.modelcontextprotocol/clientCapabilities": {}}
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": meta}}
+
+
+def headers_for(version: str, method: str = "tools/call", name: str = "task_create") -> dict[str, str]:
+    """Return the headers of a request."""
+    new = {"Mcp-Method": method, "Mcp-Name": name} if version == NEW else {}
+    return {**JSON_RPC, "Content-Type": "application/json", "MCP-Protocol-Version": version, **new}
+
+
+@pytest.mark.parametrize(
+    ("method", "version", "body", "status"),
+    [
+        ("POST", NEW, "{nope", 400),
+        ("POST", OLD, "{nope", 400),
+        ("POST", NEW, "", 400),
+        ("POST", OLD, "", 400),
+        ("POST", NEW, "[]", 400),
+        ("POST", OLD, "[]", 400),
+        ("POST", NEW, '{"a":' * 9_000 + "1" + "}" * 9_000, 400),
+        ("POST", OLD, '{"a":' * 9_000 + "1" + "}" * 9_000, 400),
+        ("POST", NEW, json.dumps(message("no/such", {})), 400),
+        ("POST", OLD, json.dumps(message("ping", {})), 400),
+        ("POST", NEW, "x" * 100_001, 413),
+        ("POST", OLD, "x" * 100_001, 413),
+        ("POST", "1999-01-01", json.dumps(message("ping", {})), 400),
+        ("GET", NEW, None, 405),
+        ("GET", OLD, None, 400),
+        ("DELETE", OLD, None, 400),
+        ("PUT", OLD, "{}", 405),
+    ],
+)
+async def test_what_is_no_request_is_refused(
+    serve: Serve, method: str, version: str, body: str | None, status: int
+) -> None:
+    """Broken, nested too deeply, too large, of no session: an answer in JSON, and the next request is served."""
+    server = await serve(max_body=100_000)
+    async with server.http.request(method, "/mcp", data=body, headers=headers_for(version)) as response:
+        assert response.status == status, await response.text()
+        if text := await response.text():
+            assert "error" in json.loads(text)
+    good = message("tools/call", {"name": "task_list", "arguments": {}})
+    async with server.http.post("/mcp", json=good, headers=headers_for(NEW, name="task_list")) as response:
+        assert (await response.json())["result"]["isError"] is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        ('{"title": "\\ud800"}', "title"),
+        ('{"title": "x", "metadata": {"a": NaN}}', "metadata.a"),
+        ('{"title": "x", "metadata": {"a": 99999999999999999999}}', "metadata.a"),
+        ('{"title": "x", "metadata": ' + '{"a":' * 100 + "1" + "}" * 100 + "}", "metadata" + ".a" * 63),
+    ],
+)
+async def test_what_cannot_be_stored_is_refused_by_name(server: RunningServer, arguments: str, field: str) -> None:
+    """The SDK reads more than we keep: no Unicode, no number, too large, too deep."""
+    body = json.dumps(message("tools/call", {"name": "task_create", "arguments": "?"})).replace('"?"', arguments)
+    async with server.http.post("/mcp", data=body, headers=headers_for(NEW)) as response:
+        assert response.status == 200, await response.text()
+        result = (await response.json())["result"]
+    assert result["isError"] is True
+    assert result["_meta"][ERROR_KEY]["code"] == "INVALID_ARGUMENT"
+    assert result["_meta"][ERROR_KEY]["field"].startswith(field)
+    assert await server.call("task_list") == []
+
+
+async def test_a_session_of_an_old_client_ends_when_it_says_so(server: RunningServer) -> None:
+    """It is named in a header of the first answer; after DELETE it is unknown, and so is one that never was."""
+    hello = {"protocolVersion": OLD, "capabilities": {}, "clientInfo": {"name": "old", "version": "1"}}
+    headers = headers_for(OLD)
+    first = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}
+    async with server.http.post("/mcp", json=first, headers=headers) as response:
+        assert response.content_type == "text/event-stream"
+        assert f'"protocolVersion":"{OLD}"' in await response.text()
+        headers["Mcp-Session-Id"] = response.headers["Mcp-Session-Id"]
+    ping = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
+    for method, body, status in [("POST", ping, 200), ("DELETE", None, 200), ("POST", ping, 404)]:
+        async with server.http.request(method, "/mcp", json=body, headers=headers) as response:
+            assert response.status == status, await response.text()
+    headers["Mcp-Session-Id"] = "never"
+    async with server.http.post("/mcp", json=ping, headers=headers) as response:
+        assert response.status == 404
+
+
+async def test_a_bridge_of_which_nobody_asks_for_mcp_does_without_the_sdk(tmp_path: Path) -> None:
+    """It would take longer to import than all the rest: a bridge is there sooner without."""
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", "import sys, taskcopilot.app, taskcopilot.web.app; print('mcp' in sys.modules)"],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "False\n"
