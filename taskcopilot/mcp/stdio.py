@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import anyio
 import mcp_types as types
+import orjson
 from mcp.server.lowlevel import Server
 from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
@@ -60,9 +61,17 @@ class _Conversation:
             async with self._to_server:
                 async for line in self._wire.lines():
                     if line.strip():
-                        await self._to_server.send(self._parse(line))
+                        await self._take(line)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._all_answered(), _ANSWERS_WITHIN)
+
+    async def _take(self, line: bytes) -> None:
+        """Hand a line on. What is no request, but has an id that somebody waits for, is answered here."""
+        message = self._parse(line)
+        if isinstance(message, Exception) and (refusal := _refusal(line)):
+            await self._to_client.send(SessionMessage(refusal))
+        else:
+            await self._to_server.send(message)
 
     def _parse(self, line: bytes) -> SessionMessage | Exception:
         try:
@@ -96,3 +105,18 @@ class _Conversation:
         if isinstance(message, types.JSONRPCResponse | types.JSONRPCError) and message.id is not None:
             self._open.discard(message.id)
             self._answered.set()
+
+
+def _refusal(line: bytes) -> types.JSONRPCError | None:
+    """Return the error for a line that is no JSON-RPC message, if it names a method and an id to answer to."""
+    try:
+        said = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(said, dict) or "method" not in said:
+        return None
+    request_id = said.get("id")
+    if not isinstance(request_id, str | int) or isinstance(request_id, bool):
+        return None
+    error = types.ErrorData(code=types.INVALID_REQUEST, message="not a JSON-RPC 2.0 request")
+    return types.JSONRPCError(jsonrpc="2.0", id=request_id, error=error)

@@ -33,15 +33,15 @@ _BACKLOG: Final = 512
 """Connections that may wait to be accepted when many clients come back at once."""
 
 
-class _Malformed(logging.Filter):
-    """Keeps out the tracebacks that aiohttp writes for requests that are no HTTP: anybody could fill the log."""
+class _FaultOfThePeer(logging.Filter):
+    """Keeps out the tracebacks that aiohttp writes for what is no HTTP or for who left: anybody could fill the log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError | ConnectionError))
 
 
 _log: Final = logging.getLogger(__name__)
-_log.addFilter(_Malformed())
+_log.addFilter(_FaultOfThePeer())
 
 
 @dataclass(frozen=True, slots=True)

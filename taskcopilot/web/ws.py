@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from typing import Final, Protocol
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, hdrs, web
 
 from taskcopilot.bridge.connection import Connection
 from taskcopilot.bridge.hub import Hub, Limits
@@ -23,7 +23,7 @@ from taskcopilot.web.keys import CORE, ENDING, HUB, PAST, SOCKETS
 from taskcopilot.web.past import StoredPast
 from taskcopilot.web.sink import CLOSE_TIMEOUT, TransportSink
 
-__all__ = ["SOCKETS", "Kept", "add_routes", "close_all", "close_socket", "keep_alive", "new_socket"]
+__all__ = ["SOCKETS", "Kept", "add_routes", "close_all", "close_socket", "is_upgrade", "keep_alive", "new_socket"]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -41,6 +41,18 @@ def new_socket(max_message: int) -> web.WebSocketResponse:
     return web.WebSocketResponse(
         compress=False, autoping=False, heartbeat=None, max_msg_size=max_message, timeout=CLOSE_TIMEOUT
     )
+
+
+def is_upgrade(request: web.Request) -> bool:
+    """Tell whether a request asks for a WebSocket as it should, of the one version that there is (RFC 6455, 4.2.1).
+
+    aiohttp alone would take drafts 7 and 8 too.
+    """
+    try:
+        is_sound = web.WebSocketResponse().can_prepare(request).ok
+    except ValueError:  # aiohttp quotes the header at fault, or decodes the key: neither can be any bytes
+        return False
+    return is_sound and request.headers.get(hdrs.SEC_WEBSOCKET_VERSION, "").strip() == "13"
 
 
 def add_routes(app: web.Application) -> None:
@@ -69,7 +81,7 @@ async def _serve(request: web.Request) -> web.StreamResponse:
     """Upgrade and pump until either side ends it. Without an upgrade there is nothing here: 404."""
     core = request.app[CORE]
     socket = new_socket(core.settings.max_message)
-    if not socket.can_prepare(request):
+    if not is_upgrade(request):
         raise web.HTTPNotFound
     await socket.prepare(request)
     CONNECTION.set(core.clock.new_id())

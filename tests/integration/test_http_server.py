@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import time
 from collections.abc import AsyncIterator
 
@@ -13,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from taskcopilot.errors import InvalidArgumentError, PortTakenError
-from tests.helpers.raw import raw, read_answer, request
+from tests.helpers.raw import DEADLINE, raw, read_answer, request
 from tests.helpers.server import RunningServer
 from tests.helpers.waiting import until
 
@@ -135,6 +136,24 @@ async def test_malformed_http_is_400_and_fills_no_log(server: RunningServer, cap
     assert (await raw(server.port, request("GET", "/", *[f"X{n}: 1" for n in range(200)]))).status == 400
     assert not caplog.records
     assert (await server.get("/health"))["status"] == "ok"
+
+
+async def test_who_asks_to_go_on_and_leaves_fills_no_log(
+    server: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`Expect: 100-continue` and the end of the connection in one go: there is nobody to answer to."""
+    loop = asyncio.get_running_loop()
+    with socket.create_connection(("127.0.0.1", server.port)) as peer:
+        peer.setblocking(False)
+        await loop.sock_sendall(peer, request("GET", "/nothing", host=f"127.0.0.1:{server.port}"))
+        assert b" 404 " in await loop.sock_recv(peer, 1 << 16)
+        peer.send(request("GET", "/health", "Expect: 100-continue", host=f"127.0.0.1:{server.port}"))
+        peer.shutdown(socket.SHUT_WR)  # the loop, which is ours, sees both at once
+        async with asyncio.timeout(DEADLINE):
+            while await loop.sock_recv(peer, 1 << 16):
+                pass
+    await server.get("/health")
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def test_shutdown_is_bounded_with_a_stalled_body_and_an_idle_connection(serve) -> None:

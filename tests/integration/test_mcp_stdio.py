@@ -197,6 +197,20 @@ def test_nothing_but_protocol_reaches_standard_output(tmp_path: Path) -> None:
             assert said in log
 
 
+def test_a_request_that_is_no_protocol_is_answered_when_somebody_waits(tmp_path: Path) -> None:
+    """By an error with its id; what has no id or no method, as an answer has none, is only logged."""
+    with running(tmp_path, "mcp", "--port", "0") as process:
+        introduce(process)
+        for message in ({"method": "ping"}, {"id": True, "method": "ping"}, {"id": 5}):
+            process.send(message)
+        for wrong in ({"id": 7, "method": "ping"}, {"jsonrpc": "2.0", "id": "a", "method": "ping", "params": [1]}):
+            process.send(wrong)
+            answer = json.loads(process.out.next())
+            assert (answer["jsonrpc"], answer["id"], answer["error"]["code"]) == ("2.0", wrong["id"], -32600)
+        process.send(request(8, "ping"))
+        assert json.loads(process.out.next())["id"] == 8
+
+
 def test_it_answers_soon_and_ends_with_its_input(tmp_path: Path) -> None:
     """The handshake takes little processor time (scripts/bench says how little), and EOF ends it at once."""
     with running(tmp_path, "mcp", "--port", "0") as process:

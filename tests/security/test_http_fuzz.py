@@ -74,6 +74,13 @@ REFUSED: dict[str, bytes] = {
     "a form": POST.replace(b"application/json", b"text/plain") + b"Content-Length: 2\r\n\r\n{}",
     "an upgrade without a key": b"GET /ws HTTP/1.1\r\n" + HOST + UPGRADE + END * 2,
     "an upgrade of version 7": b"GET /ws HTTP/1.1\r\n" + HOST + UPGRADE.replace(b"13", b"7") + KEY + END,
+    "an upgrade of other bytes": b"GET /ws HTTP/1.1\r\n" + HOST + UPGRADE.replace(b"13", b"13\xa5\x9f") + KEY + END,
+    "a connection of other bytes": b"GET /ws/mahavishnu HTTP/1.1\r\n"
+    + HOST
+    + UPGRADE.replace(b"Up", b"\xffp")
+    + KEY
+    + END,
+    "a key of other bytes": b"GET /ws HTTP/1.1\r\n" + HOST + UPGRADE + b"\xff" + KEY + END,
     "an upgrade by POST": b"POST /ws HTTP/1.1\r\n" + HOST + UPGRADE + KEY + END,
     "an upgrade elsewhere": b"GET /nowhere HTTP/1.1\r\n" + HOST + UPGRADE + KEY + END,
 }

@@ -28,7 +28,7 @@ from taskcopilot.web.problems import problems
 from taskcopilot.web.server import listening
 from taskcopilot.web.services.probes import health, metrics
 from taskcopilot.web.services.socket import converse
-from taskcopilot.web.ws import close_all
+from taskcopilot.web.ws import close_all, is_upgrade
 
 __all__ = ["add_routes", "service_ports"]
 
@@ -84,7 +84,7 @@ async def _ticking(core: Core, desks: Iterable[Desk]) -> AsyncIterator[None]:
 
 async def _serve_path(request: web.Request) -> web.StreamResponse:
     desk = request.app[DESKS].get(request.match_info["service"])
-    if desk is None or not _is_upgrade(request):
+    if desk is None or not is_upgrade(request):
         raise web.HTTPNotFound
     return await converse(request, desk)
 
@@ -136,7 +136,7 @@ async def _port(core: Core, app: web.Application, service: Service) -> AsyncIter
 async def _serve_port(request: web.Request) -> web.StreamResponse:
     """Upgrade on any path; without an upgrade there are health and metrics."""
     desk = request.app[_DESK]
-    if _is_upgrade(request):
+    if is_upgrade(request):
         return await converse(request, desk)
     match request.path:
         case "/health":
@@ -147,7 +147,3 @@ async def _serve_port(request: web.Request) -> web.StreamResponse:
             return web.Response(
                 status=426, text=f"{desk.service.name} speaks WebSocket here\n", headers={"Upgrade": "websocket"}
             )
-
-
-def _is_upgrade(request: web.Request) -> bool:
-    return bool(web.WebSocketResponse().can_prepare(request))
