@@ -1,4 +1,4 @@
-"""What holds for every test: nothing blocks the event loop, and the environment is clean."""
+"""What holds for every test: nothing blocks the event loop, the environment is clean, and events fit their schemas."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TypeVar
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import HealthCheck, settings
+
+from tests.helpers.vocabulary import check_events
 
 settings.register_profile("ci", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("ci")
@@ -67,6 +69,18 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith(OURS):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def events_that_fit(request: pytest.FixtureRequest) -> Iterator[None]:
+    """H12: fail a test in whose databases an event is not what its schema says, whichever process wrote it.
+
+    The mark `other_events` is for tests that edit the log by hand, or declare a service of their own.
+    """
+    directory = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    yield
+    if directory is not None and not request.node.get_closest_marker("other_events"):
+        check_events(directory)
 
 
 @pytest.fixture(autouse=True)

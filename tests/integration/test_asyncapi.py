@@ -84,6 +84,7 @@ async def test_a_client_that_knows_only_the_document_understands_everything(serv
     assert speaker.heard >= {"server.subscribed", "server.pong"}
 
 
+@pytest.mark.other_events
 async def test_what_stands_for_a_damaged_row_is_in_the_document(tmp_path: Path) -> None:
     """H12, D10: log.unreadable is a message like any other."""
     async with running_server(tmp_path) as server:

@@ -50,6 +50,7 @@ def test_a_sound_database_passes(tmp_path: Path, database: Path) -> None:
         (ORPHAN, "foreign keys"),
     ],
 )
+@pytest.mark.other_events
 def test_damage_is_found_and_named(tmp_path: Path, database: Path, damage: str, check: str) -> None:
     """Exit 1, and the check that failed."""
     with closing(sqlite3.connect(database)) as connection:

@@ -17,6 +17,8 @@ from taskcopilot.tools.table import REGISTRY
 from tests.helpers.server import RunningServer
 from tests.integration.conftest import Serve
 
+pytestmark = pytest.mark.other_events
+
 EDITS: dict[str, tuple[str, object]] = {
     "data: nothing": ("data", ""),
     "data: half": ("data", '{"taskId":'),

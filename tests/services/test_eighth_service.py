@@ -15,6 +15,8 @@ from tests.helpers.waiting import until
 from tests.services.conftest import OpenHouse
 from tests.services.orchard import SERVICE, Orchard
 
+pytestmark = pytest.mark.other_events
+
 TIME = "2026-01-08T12:00:00.000Z"
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -363,6 +363,7 @@ def test_a_claim_goes_with_its_task(migrated: sqlite3.Connection) -> None:
     assert migrated.execute("SELECT count(*) FROM task_claims").fetchone() == (0,)
 
 
+@pytest.mark.other_events
 def test_the_log_has_one_state_and_numbers_once(migrated: sqlite3.Connection) -> None:
     """There is one row of log state, and no two events have one number."""
     migrated.execute("INSERT INTO log_state VALUES (1, 'epoch', 1, 0)")
