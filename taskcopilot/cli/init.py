@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -39,6 +40,8 @@ def _init(
     settings = settings_from(ctx, {"port": port})
     edit = mcp_json.uninstall if undo else partial(mcp_json.install, entry=_entry(settings, http=http))
     change(ctx, file, edit, dry_run=dry_run)
+    if not (http or undo or shutil.which(mcp_json.COMMAND)):
+        click.echo(f"there is no command {mcp_json.COMMAND!r} on the PATH here; the host has to find it", err=True)
 
 
 def _entry(settings: Settings, *, http: bool) -> dict[str, object]:

@@ -51,8 +51,22 @@ def parse(text: str) -> Node:
         return _node(text, _space(text, begin))
     except RecursionError:
         raise InvalidArgumentError("not JSON that we read: nested too deeply", field="file") from None
+    except json.JSONDecodeError as error:
+        raise InvalidArgumentError(f"not JSON: {_reason(error)}", field="file") from None
     except ValueError as error:
         raise InvalidArgumentError(f"not JSON: {error}", field="file") from None
+
+
+def _reason(error: json.JSONDecodeError) -> str:
+    """Say what people write that is no JSON; anything else in the words of the parser."""
+    rest = error.doc[error.pos :].lstrip()
+    if not error.doc.strip():
+        return "it is empty"
+    if rest.startswith(("//", "/*")):
+        return f"line {error.lineno} has a comment"
+    if rest.startswith(("}", "]", ",")) and error.doc[: error.pos].rstrip().endswith(","):
+        return f"line {error.lineno} has a comma too many"
+    return str(error)
 
 
 def _refuse(constant: str) -> Any:

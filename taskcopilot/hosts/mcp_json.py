@@ -13,18 +13,19 @@ from typing import Any, Final
 from taskcopilot.errors import ConflictError, InvalidArgumentError
 from taskcopilot.hosts import json_edit
 
-__all__ = ["NAME", "http_entry", "install", "is_ours", "stdio_entry", "uninstall"]
+__all__ = ["COMMAND", "NAME", "http_entry", "install", "is_ours", "stdio_entry", "uninstall"]
 
 NAME: Final = "task-copilot"
 _SERVERS: Final = "mcpServers"
 _PATH: Final = (_SERVERS, NAME)
 _URL: Final = re.compile(r"https?://[^/]+/mcp")
-_COMMAND: Final = "taskcopilot"
+COMMAND: Final = "taskcopilot"
+"""What a host starts."""
 
 
 def stdio_entry(arguments: Sequence[str] = ()) -> dict[str, Any]:
     """Return the entry of a server that the host starts itself."""
-    return {"command": _COMMAND, "args": ["mcp", *arguments]}
+    return {"command": COMMAND, "args": ["mcp", *arguments]}
 
 
 def http_entry(base: str, *, token: bool) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def is_ours(entry: Any) -> bool:
         return False
     command, arguments, url = entry.get("command"), entry.get("args"), entry.get("url")
     if isinstance(command, str) and isinstance(arguments, list):
-        return PurePath(command).name == _COMMAND and arguments[:1] == ["mcp"]
+        return PurePath(command).name == COMMAND and arguments[:1] == ["mcp"]
     return entry.get("type") == "http" and isinstance(url, str) and _URL.fullmatch(url) is not None
 
 

@@ -50,16 +50,102 @@ def test_init_makes_the_file_and_its_undo_removes_it(tmp_path: Path) -> None:
     assert run(tmp_path, "init", "--undo").returncode == 0
 
 
-@pytest.mark.parametrize("command", [["init"], ["init", "--undo"]])
-@pytest.mark.parametrize("content", [b"{", b"", b"\xff{}", b"[]"])
-def test_a_file_that_is_malformed_is_left_alone(tmp_path: Path, command: list[str], content: bytes) -> None:
-    """Exit code 2, a sentence that names the file, and nothing changed."""
-    file = tmp_path / ".mcp.json"
+INIT = (".mcp.json", ["init"], ["init", "--undo"])
+HOOKS = ("settings.json", *(["hooks", each, "--settings", "settings.json"] for each in ("install", "remove")))
+BOTH = pytest.mark.parametrize(("name", "add", "remove"), [INIT, HOOKS], ids=["init", "hooks"])
+
+BY_HANDS = {
+    "bom, crlf, tabs, escapes, no end": BY_HAND,
+    "the last line has no end": SETTINGS,
+    "crlf at the end": b'{\r\n  "hooks": {\r\n  }\r\n}\r\n',
+    "tabs": b'{\n\t"mcpServers": {\n\t\t"a": {}\n\t}\n}\n',
+    "one line": b'{"mcpServers":{},"hooks":{"TaskCreated":[]}}',
+    "an empty object": b"{}",
+    "an empty object of some lines": b" \n{\n\n}\n\n",
+    "escapes": b'{"\\u006dcpServers": {"\\ud83d\\ude00": null}, "ho\\u006fks": {}, "x": "\\/\\ud800"}\n',
+    "the same key twice": b'{"hooks": {"Stop": []}, "hooks": {}, "mcpServers": 1, "mcpServers": {}}',
+}
+
+
+@BOTH
+@pytest.mark.parametrize("content", BY_HANDS.values(), ids=BY_HANDS)
+def test_whatever_is_in_a_file_by_hand_comes_back(
+    tmp_path: Path, name: str, add: list[str], remove: list[str], content: bytes
+) -> None:
+    """Byte for byte, whatever its lines end with and however it is laid out; also through a link."""
+    (tmp_path / "real").write_bytes(content)
+    file = tmp_path / name
+    file.symlink_to("real")
+    done = run(tmp_path, *add)
+    assert done.returncode == 0, done.stderr
+    assert file.read_bytes() != content
+    assert run(tmp_path, *remove).returncode == 0
+    assert (file.read_bytes(), file.is_symlink()) == (content, True)
+
+
+REFUSED = {
+    b"{": "not JSON: Expecting property name",
+    b"": "it is empty",
+    b" \n": "it is empty",
+    b"\xff{}": "not UTF-8",
+    b"[]": "expected an object",
+    b"{}{}": "Extra data",
+    b'{\n  // mine\n  "a": 1\n}': "line 2 has a comment",
+    b'{"a": 1 /* mine */}': "line 1 has a comment",
+    b'{\n  "a": [1, 2,],\n}': "line 2 has a comma too many",
+    b'{"a": 1,\n}': "has a comma too many",
+    b'{"mcpServers": [], "hooks": 3}': "expected an object",
+}
+
+
+@BOTH
+@pytest.mark.parametrize("content", REFUSED, ids=repr)
+def test_a_file_that_is_malformed_is_left_alone(
+    tmp_path: Path, name: str, add: list[str], remove: list[str], content: bytes
+) -> None:
+    """Exit code 2, a sentence that names the file and the place, and nothing changed."""
+    file = tmp_path / name
     file.write_bytes(content)
-    done = run(tmp_path, *command)
+    done = run(tmp_path, *(remove if b"//" in content else add))
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: .mcp.json: ")
+    assert done.stderr.startswith(f"error: {name}: ")
+    assert REFUSED[content] in done.stderr
     assert file.read_bytes() == content
+
+
+@BOTH
+def test_a_link_that_leads_nowhere_stays_one(tmp_path: Path, name: str, add: list[str], remove: list[str]) -> None:
+    """What it leads to is made, its directory too, and removed again."""
+    file = tmp_path / name
+    file.symlink_to("elsewhere/own.json")
+    assert run(tmp_path, *add).returncode == 0
+    assert json.loads((tmp_path / "elsewhere" / "own.json").read_text())
+    assert run(tmp_path, *remove).returncode == 0
+    assert (file.is_symlink(), file.exists()) == (True, False)
+
+
+@BOTH
+def test_a_directory_in_the_place_of_the_file_is_an_error(
+    tmp_path: Path, name: str, add: list[str], remove: list[str]
+) -> None:
+    """Exit code 1 and a sentence."""
+    (tmp_path / name).mkdir()
+    for command in (add, remove):
+        done = run(tmp_path, *command)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("error: ")
+    assert not list((tmp_path / name).iterdir())
+
+
+def test_a_host_has_to_find_the_command(tmp_path: Path) -> None:
+    """Where the command is not on the path, init says so; the file is written all the same."""
+    told = "no command 'taskcopilot' on the PATH"
+    assert told in run(tmp_path, "init", PATH=str(tmp_path)).stderr
+    assert told not in run(tmp_path, "init", "--http", PATH=str(tmp_path)).stderr
+    command = tmp_path / "taskcopilot"
+    command.write_text("#!/bin/sh\n")
+    command.chmod(0o755)
+    assert told not in run(tmp_path, "init", PATH=str(tmp_path)).stderr
 
 
 def test_a_server_of_others_under_our_name_is_a_conflict(tmp_path: Path) -> None:
