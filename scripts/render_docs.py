@@ -39,7 +39,7 @@ def settings() -> Iterator[str]:
     yield "|---|---|---|---|"
     for setting in TABLE:
         variables = ", ".join(f"`{name}`" for name in (setting.variable, *setting.also))
-        default = "" if setting.default in (None, (), {}) else f"`{setting.default}`"
+        default = "" if setting.default in (None, (), {}, False) else f"`{setting.default}`"
         yield f"| `{setting.flag}` | {variables} | {default} | {setting.help} |"
 
 

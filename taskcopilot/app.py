@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from taskcopilot.config import Settings
@@ -33,6 +34,9 @@ class Ready:
     epoch: str
     services: Mapping[str, str]
     """Addresses of the services that have a port of their own."""
+    certificate: Path | None = None
+    """The certificate that all ports show, and its SHA-256; None where they speak plain HTTP."""
+    fingerprint: str | None = None
 
 
 def run_bridge(settings: Settings, announce: Callable[[Ready], None]) -> None:
@@ -49,7 +53,9 @@ def run_bridge(settings: Settings, announce: Callable[[Ready], None]) -> None:
             app = make_app(core)
             async with serving(core, app) as server, service_ports(core, app) as services, upkeep(core):
                 path = str(core.database.path)
-                announce(Ready(server.url, core.workspace.id, path, core.recorder.epoch, services))
+                tls = server.certificate
+                shown = () if tls is None else (tls.file, tls.fingerprint)
+                announce(Ready(server.url, core.workspace.id, path, core.recorder.epoch, services, *shown))
                 await stopping.wait()
 
     run_until_signal(work)

@@ -40,6 +40,11 @@ class Setting:
         return "TASKCOPILOT_" + self.name.upper()
 
     @property
+    def is_switch(self) -> bool:
+        """True when the flag takes no value."""
+        return self.parse is _switch
+
+    @property
     def is_secret(self) -> bool:
         """True when the value must never be shown."""
         return self.name.endswith("_secret")
@@ -70,6 +75,25 @@ def _depth(text: str) -> int:
     if not 1 <= (depth := int(text)) <= MAX_DEPTH:
         raise ValueError(f"expected a number from 1 to {MAX_DEPTH}")
     return depth
+
+
+def _switch(text: str) -> bool:
+    try:
+        return _SWITCHES[text.strip().lower()]
+    except KeyError:
+        raise ValueError("expected on or off") from None
+
+
+_SWITCHES: Final = {
+    "on": True,
+    "true": True,
+    "yes": True,
+    "1": True,
+    "off": False,
+    "false": False,
+    "no": False,
+    "0": False,
+}
 
 
 def _rate(text: str) -> float:
@@ -178,6 +202,14 @@ TABLE: Final = (
     Setting(
         "services_secret", str, None, "secret of the tokens (JWT, HS256) that clients of the services have to show"
     ),
+    Setting("tls_cert", Path, None, "file with the certificate (PEM) of all ports, and those that lead to its root"),
+    Setting("tls_key", Path, None, "file with the private key (PEM) of the certificate, readable by its owner only"),
+    Setting("tls_key_password_file", Path, None, "file with the password of the private key"),
+    Setting(
+        "tls_client_ca", Path, None, "file with the authorities (PEM) by one of which clients have to be certified"
+    ),
+    Setting("tls_self_signed", _switch, False, "make a certificate for this machine, and keep it by the database"),
+    Setting("tls_handshake_timeout", _seconds, 10.0, "seconds for the TLS handshake"),
 )
 """Every setting there is, in the order of the help."""
 
@@ -221,6 +253,18 @@ class Settings:
     skills_db: Path | None
     skills_tick: float
     services_secret: str | None
+    tls_cert: Path | None
+    tls_key: Path | None
+    tls_key_password_file: Path | None
+    tls_client_ca: Path | None
+    tls_self_signed: bool
+    tls_handshake_timeout: float
+
+    @property
+    def wants_tls(self) -> bool:
+        """True when any setting asks for TLS: then every port speaks it, or none is opened."""
+        files = (self.tls_cert, self.tls_key, self.tls_key_password_file, self.tls_client_ca)
+        return self.tls_self_signed or any(file is not None for file in files)
 
     @classmethod
     def load(cls, flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Settings:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -46,18 +48,25 @@ class Follower:
         """Follow for ever; while there is no bridge, try again, and say so once."""
         pause = _FIRST_PAUSE
         headers = {"Authorization": f"Bearer {self._wish.token}"} if self._wish.token else {}
-        async with aiohttp.ClientSession(headers=headers) as session:
-            while True:
-                try:
+        while True:
+            try:
+                async with await self._session(headers) as session:
                     async for heard in self._once(session):
                         pause = _FIRST_PAUSE
                         self._cursor = heard.cursor
                         yield heard
-                    self._tell("the bridge is gone; following goes on when it is back")
-                except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError, TypeError) as error:
-                    self._tell(f"no bridge at {self._wish.url} ({error}); following goes on when there is one")
-                await self._clock.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+                self._tell("the bridge is gone; following goes on when it is back")
+            except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError, TypeError) as error:
+                self._tell(f"no bridge at {self._wish.url} ({error}); following goes on when there is one")
+            await self._clock.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _session(self, headers: Mapping[str, str]) -> aiohttp.ClientSession:
+        """Raises OSError for a file of authorities that cannot be used: a bridge's own is there once it has started."""
+        if not self._wish.url.startswith("https"):
+            return aiohttp.ClientSession(headers=headers)
+        trusted = await asyncio.to_thread(_trusting, self._wish.ca_file)
+        return aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(ssl=trusted))
 
     async def _once(self, session: aiohttp.ClientSession) -> AsyncIterator[Heard]:
         await self._refuse_other_workspace(session)
@@ -119,3 +128,10 @@ class Follower:
         if text != self._told:
             _log.warning("%s", text)
         self._told = text
+
+
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise OSError(f"cannot use the authorities in {ca_file}: {error.strerror or error}") from error

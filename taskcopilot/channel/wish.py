@@ -10,13 +10,15 @@ __all__ = ["Pace", "Wish"]
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Where the bridge is, the token to show there, and which events are wanted of it."""
+    """Where the bridge is, the token to show there, what makes it trusted, and which events are wanted of it."""
 
     url: str
     workspace: str
     topics: Sequence[str]
     types: Sequence[str]
     token: str | None = None
+    ca_file: str | None = None
+    """The authorities (PEM) that the bridge's certificate has to come from; by default those of the system."""
 
 
 @dataclass(frozen=True, slots=True)

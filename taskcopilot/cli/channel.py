@@ -24,6 +24,7 @@ from taskcopilot.errors import ConflictError
 from taskcopilot.logs import configure_log
 from taskcopilot.mcp.wire import Wire
 from taskcopilot.process import run_until_signal
+from taskcopilot.tls.self_signed import files_of
 
 __all__ = ["command"]
 
@@ -50,13 +51,20 @@ def command(_name: str) -> click.Command:
     "--per-minute", type=click.FloatRange(0.1, 6000), default=30.0, show_default=True, help="Notices a minute."
 )
 @click.option("--burst", type=click.IntRange(1, 1000), default=10, show_default=True, help="Notices at once.")
+@click.option(
+    "--ca-file",
+    envvar="TASKCOPILOT_CA_FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Trust only certificates of these authorities (PEM). [env: TASKCOPILOT_CA_FILE]",
+)
 @click.option("--any-host", is_flag=True, help="Send notices whatever host this is.")
 @click.option("--check", is_flag=True, help="Tell whether Claude Code here has channels, and exit.")
 @database_option
 @click.pass_context
 def _channel(
     ctx: click.Context, /, *, topics: tuple[str, ...], types: str, session: str | None, port: str | None,
-    per_minute: float, burst: int, any_host: bool, check: bool, **_: object,
+    per_minute: float, burst: int, ca_file: str | None, any_host: bool, check: bool, **_: object,
 ) -> None:  # fmt: skip
     """Follow the bridge for a session of Claude Code, which starts this as an MCP server, and wake it with events.
 
@@ -70,7 +78,9 @@ def _channel(
         return
     configure_log(settings.log_level, settings.log_format)
     workspace = settings.resolve_workspace()
-    wish = Wish(base_of(settings), workspace.id, patterns, wanted, os.environ.get("TASKCOPILOT_TOKEN"))
+    if ca_file is None and settings.tls_self_signed:
+        ca_file = str(files_of(workspace.database).cert)
+    wish = Wish(base_of(settings), workspace.id, patterns, wanted, os.environ.get("TASKCOPILOT_TOKEN"), ca_file)
     file = _claim(workspace.database.parent / "channels", session)
     _run(wish, file, Pace(per_minute, burst), any_host=any_host)
 

@@ -51,7 +51,8 @@ def _said(path: Path, difference: str, *, dry_run: bool) -> str:
 def base_of(settings: Settings) -> str:
     """Return the address under which a host on this machine reaches the bridge of these settings."""
     host = "127.0.0.1" if settings.host in ("", "0.0.0.0", "::") else settings.host  # noqa: S104 - not bound here
-    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+    scheme = "https" if settings.wants_tls else "http"
+    return f"{scheme}://[{host}]:{settings.port}" if ":" in host else f"{scheme}://{host}:{settings.port}"
 
 
 def needs_token(settings: Settings) -> bool:

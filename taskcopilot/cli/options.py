@@ -32,13 +32,20 @@ def setting_options(command: Any) -> Any:
 
 
 def _setting_option(setting: Setting) -> Decorator:
+    if setting.is_switch:
+        text = f"{_sentence(setting)} [env: {', '.join(_variables(setting))}=on]"
+        return click.option(setting.flag, setting.name, is_flag=True, default=None, help=text)
     default = "" if setting.default in (None, (), {}) else f" [default: {_shown(setting.default)}]"
     return click.option(
         setting.flag,
         setting.name,
         metavar="|".join(setting.choices) or _metavar(setting),
-        help=f"{setting.help[0].upper()}{setting.help[1:]}.{default} [env: {', '.join(_variables(setting))}]",
+        help=f"{_sentence(setting)}{default} [env: {', '.join(_variables(setting))}]",
     )
+
+
+def _sentence(setting: Setting) -> str:
+    return f"{setting.help[0].upper()}{setting.help[1:]}."
 
 
 def _shown(default: Any) -> str:

@@ -38,7 +38,8 @@ def _serve(ctx: click.Context, /, as_json: bool | None, **flags: str | None) -> 
 def _announce_json(ready: Ready) -> None:
     facts = {"url": ready.url, "pid": os.getpid(), "workspace": ready.workspace, "database": ready.database}
     services = {"services": dict(ready.services)} if ready.services else {}
-    click.echo(orjson.dumps({**facts, "epoch": ready.epoch, **services}))
+    tls = {"certificate": str(ready.certificate), "fingerprint": ready.fingerprint} if ready.certificate else {}
+    click.echo(orjson.dumps({**facts, "epoch": ready.epoch, **services, **tls}))
 
 
 def _announce(ready: Ready) -> None:
@@ -49,6 +50,7 @@ def _announce(ready: Ready) -> None:
         ("database", ready.database),
         ("sqlite", sqlite3.sqlite_version),
         *ready.services.items(),
+        *((("certificate", ready.certificate), ("sha-256", ready.fingerprint)) if ready.certificate else ()),
         ("stop", f"Ctrl-C, or kill {os.getpid()}"),
     )
     width = max(10, *(len(name) for name, _ in facts))

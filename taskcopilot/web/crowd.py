@@ -23,21 +23,22 @@ class Crowd:
         self.inside = 0
         """Connections that are open."""
         self.refused: Counter[str] = Counter()
-        """Connections that were not let in, by which limit it was."""
+        """Connections that were not let in, by the limit or the failure that kept them out."""
 
     def enter(self, address: str) -> str | None:
         """Count a connection in and return None, or return the name of the setting that keeps it out."""
-        full = None
-        if self.inside >= self._total:
-            full = "max_connections"
-        elif self._of[address] >= self._per_address:
-            full = "max_connections_per_address"
-        if full is not None:
+        if (full := self.full_for(address)) is not None:
             self.refused[full] += 1
             return full
         self.inside += 1
         self._of[address] += 1
         return None
+
+    def full_for(self, address: str) -> str | None:
+        """Return the name of the setting that would keep the address out now, or None."""
+        if self.inside >= self._total:
+            return "max_connections"
+        return "max_connections_per_address" if self._of.get(address, 0) >= self._per_address else None
 
     def leave(self, address: str) -> None:
         """Count a connection out that was counted in."""

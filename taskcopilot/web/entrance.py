@@ -10,9 +10,9 @@ import orjson
 
 from taskcopilot.web.crowd import Crowd
 
-__all__ = ["Entrance"]
+__all__ = ["LINGER", "Entrance"]
 
-_LINGER: Final = 1.0
+LINGER: Final = 1.0
 """Seconds for one that is turned away to read why; closed at once, its own request would make it lose the answer."""
 
 _LEAVING: Final = 256
@@ -30,8 +30,18 @@ _MEANING: Final = {
 class Entrance(asyncio.Protocol):
     """Lets a connection in and hands everything of it to the server's protocol, or tells it that it is too many."""
 
-    def __init__(self, crowd: Crowd, leaving: set[asyncio.Transport], inside: Callable[[], asyncio.Protocol]) -> None:
-        """`inside` makes the server's protocol; in `leaving` are the connections that linger while they are told."""
+    def __init__(
+        self,
+        crowd: Crowd,
+        leaving: set[asyncio.Transport],
+        inside: Callable[[], asyncio.Protocol],
+        arrived: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`inside` makes the server's protocol; in `leaving` are the connections that linger while they are told.
+
+        `arrived` is called before a place is asked for: whoever kept one for this connection gives it back.
+        """
+        self._arrived = arrived
         self._crowd = crowd
         self._leaving = leaving
         self._make = inside
@@ -43,6 +53,7 @@ class Entrance(asyncio.Protocol):
         """See Protocol."""
         peer = transport.get_extra_info("peername")
         self._address = str(peer[0]) if isinstance(peer, tuple) else ""
+        self._arrived()
         if (full := self._crowd.enter(self._address)) is not None:
             self._turn_away(transport, full)
             return
@@ -88,7 +99,7 @@ class Entrance(asyncio.Protocol):
         transport.write(_answer(full))
         if transport.can_write_eof():
             transport.write_eof()
-        asyncio.get_running_loop().call_later(_LINGER, transport.abort)
+        asyncio.get_running_loop().call_later(LINGER, transport.abort)
 
 
 def _answer(full: str) -> bytes:

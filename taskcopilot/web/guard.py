@@ -27,7 +27,6 @@ _ANY_ADDRESS: Final = frozenset({"", "0.0.0.0", "[::]"})  # noqa: S104 - what is
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """The methods that change nothing."""
 
-_HTTP_PORT: Final = 80
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 _NAME: Final = r"(\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?)(?::([1-9][0-9]{0,4}))?"
@@ -49,6 +48,8 @@ class Claims:
     hosts: Sequence[str]
     origins: Sequence[str]
     fetch_site: str | None = None
+    scheme: str = "http"
+    """How the request came in; pages of ours came the same way."""
 
 
 class Guard:
@@ -72,34 +73,35 @@ class Guard:
     def refusal(self, claims: Claims, port: int) -> RefusedError | None:
         """Say why the request is not welcome on the port, or None."""
         for host in (*claims.hosts, *_host_of(claims.target)):
-            if not self._is_our_host(host, port):
+            if not self._is_our_host(host, claims.scheme, port):
                 return _foreign_host(host)
         if not claims.hosts:
             return _foreign_host("")
         if not claims.origins:
             return _cross_site() if _is_cross_site_write(claims) else None
-        if len(claims.origins) > 1 or not self._is_our_origin(claims.origins[0], port):
+        if len(claims.origins) > 1 or not self._is_our_origin(claims.origins[0], claims.scheme, port):
             return _foreign_origin(", ".join(claims.origins))
         return None
 
-    def _is_our_host(self, text: str, port: int) -> bool:
+    def _is_our_host(self, text: str, scheme: str, port: int) -> bool:
         match = _match(_HOST, text)
-        return match is not None and self._is_ours(_address(match[1], match[2]), port)
+        return match is not None and self._is_ours(_address(match[1], match[2]), scheme, port)
 
-    def _is_our_origin(self, text: str, port: int) -> bool:
+    def _is_our_origin(self, text: str, used: str, port: int) -> bool:
         origin = _parse_origin(text)
         if origin is None:
             return False
         scheme, address = origin
         if origin in self._origins:
             return True
-        return (
-            self._is_ours(address, port) if scheme == "http" else scheme == "https" and self._is_allowed(address, port)
-        )
+        if scheme == used:
+            return self._is_ours(address, scheme, port)
+        return scheme == "https" and self._is_allowed(address, port)
 
-    def _is_ours(self, address: Address, port: int) -> bool:
+    def _is_ours(self, address: Address, scheme: str, port: int) -> bool:
         name, given = address
-        return (name in LOOPBACK and (given or _HTTP_PORT) == port) or self._is_allowed(address, port)
+        is_local = name in LOOPBACK and (given or _DEFAULT_PORTS[scheme]) == port
+        return is_local or self._is_allowed(address, port)
 
     def _is_allowed(self, address: Address, port: int) -> bool:
         name, given = address
@@ -126,6 +128,7 @@ def _claims(request: web.Request) -> Claims:
         hosts=headers.getall(hdrs.HOST, []),
         origins=headers.getall(hdrs.ORIGIN, []),
         fetch_site=headers.get("Sec-Fetch-Site"),
+        scheme="https" if request.secure else "http",
     )
 
 

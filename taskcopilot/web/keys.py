@@ -12,11 +12,12 @@ from taskcopilot.bridge.hub import Hub
 from taskcopilot.core import Core
 from taskcopilot.rooms.desk import Desk
 from taskcopilot.store.derived import Derived
+from taskcopilot.tls.keeping import Keeping
 from taskcopilot.web.crowd import Crowd
 from taskcopilot.web.past import StoredPast
 from taskcopilot.web.sink import TransportSink
 
-__all__ = ["CORE", "CROWD", "DESKS", "ENDING", "HUB", "LISTINGS", "PAST", "REFUSALS", "SOCKETS"]
+__all__ = ["CORE", "CROWD", "DESKS", "ENDING", "HUB", "LISTINGS", "PAST", "REFUSALS", "SOCKETS", "TLS"]
 
 CORE: Final = web.AppKey("core", Core)
 
@@ -38,6 +39,9 @@ ENDING: Final = web.AppKey("ending", asyncio.Event)
 
 SOCKETS: Final = web.AppKey("sockets", dict[web.WebSocketResponse, TransportSink])
 """Every conversation that is open, of all ports."""
+
+TLS: Final[web.AppKey[Keeping | None]] = web.AppKey("tls")
+"""The certificate that all ports show; None where they speak plain HTTP."""
 
 DESKS: Final = web.AppKey("desks", dict[str, Desk])
 """The services, by name."""

@@ -16,8 +16,9 @@ from taskcopilot.bridge.hub import Hub
 from taskcopilot.core import Core
 from taskcopilot.histogram import Histogram
 from taskcopilot.rooms.desk import Desk
+from taskcopilot.tls.keeping import Keeping
 from taskcopilot.web.crowd import Crowd
-from taskcopilot.web.keys import CORE, CROWD, DESKS, HUB, REFUSALS
+from taskcopilot.web.keys import CORE, CROWD, DESKS, HUB, REFUSALS, TLS
 
 __all__ = ["MAIN", "Snapshot", "families"]
 
@@ -43,7 +44,8 @@ def families(app: web.Application, sizes: Mapping[str, int]) -> list[Metric]:
     refusals = app[REFUSALS]
     return [
         *_process(app[CORE]),
-        *_sockets(app[HUB], app[DESKS].values(), app[CROWD]),
+        *_sockets(app[HUB], app[DESKS].values(), app[CROWD], "ws" if app[TLS] is None else "wss"),
+        *_certificate(app[TLS]),
         *_delivery(app[HUB]),
         *_recorder(app[CORE]),
         *_log(app[HUB], sizes, app[CORE].database.unreadable),
@@ -62,7 +64,17 @@ def _process(core: Core) -> Iterator[Metric]:
     )
 
 
-def _sockets(hub: Hub, desks: Iterable[Desk], crowd: Crowd) -> Iterator[Metric]:
+def _certificate(keeping: Keeping | None) -> Iterator[Metric]:
+    expires = None if keeping is None else keeping.certificate.not_after
+    yield _gauge(
+        "taskcopilot_certificate_expiry_timestamp_seconds",
+        "When the certificate that is shown expires; 0 when it is not valid now.",
+        (),
+        [] if keeping is None else [((), expires or 0)],
+    )
+
+
+def _sockets(hub: Hub, desks: Iterable[Desk], crowd: Crowd, mode: str) -> Iterator[Metric]:
     """The names of the ecosystem, for `/ws` and for each service."""
     own, desks = hub.measures, tuple(desks)
     yield _counter(
@@ -71,7 +83,7 @@ def _sockets(hub: Hub, desks: Iterable[Desk], crowd: Crowd) -> Iterator[Metric]:
         ("server", "tls_mode"),
         [
             *(((MAIN, mode), count) for mode, count in own.opened.items()),
-            *(((desk.service.name, "ws"), desk.accepted) for desk in desks),
+            *(((desk.service.name, mode), desk.accepted) for desk in desks),
         ],
     )
     yield _gauge("taskcopilot_connections", "TCP connections of all ports.", (), [((), crowd.inside)])

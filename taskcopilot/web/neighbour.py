@@ -11,6 +11,7 @@ import orjson
 from taskcopilot.errors import PortTakenError
 from taskcopilot.web.address import base_url
 from taskcopilot.web.routes.health import SERVICE
+from taskcopilot.web.tls_door import TLS_REQUIRED
 
 __all__ = ["port_taken"]
 
@@ -21,17 +22,21 @@ _MAX_ANSWER: Final = 65_536
 """Bytes; a stranger may send anything."""
 
 
-async def port_taken(host: str, port: int) -> PortTakenError:
+async def port_taken(host: str, port: int, *, secure: bool = False) -> PortTakenError:
     """Ask who listens there, and return the error that says so and how to go on.
 
-    For a bridge the details hold its `pid`, `workspace` and `epoch`.
+    `secure`: ask over TLS first. Otherwise it is asked in case plain HTTP brings nothing; whose certificate it is does
+    not matter, for nothing is told. For a bridge the details hold its `pid`, `workspace` and `epoch`.
     """
-    base = base_url(host, port)
     async with aiohttp.ClientSession(timeout=_PATIENCE) as session:
-        answers = await asyncio.gather(_get(session, f"{base}/health"), _get(session, f"{base}/-/ready"))
-    health = _json(answers[0])
-    if health.get("service") == SERVICE:
-        return _bridge(host, port, health)
+        for is_secure in (secure, not secure):
+            base = base_url(host, port, secure=is_secure)
+            answers = await asyncio.gather(_get(session, f"{base}/health"), _get(session, f"{base}/-/ready"))
+            health = _json(answers[0])
+            if health.get("service") == SERVICE:
+                return _bridge(host, port, health)
+            if any(answers) and health.get("code") != TLS_REQUIRED:
+                break
     holder = "Prometheus" if b"prometheus" in answers[1].lower() else "another program, not a bridge"
     return PortTakenError(
         f"port {port} on {host} is taken by {holder}; choose another with --port", field="--port", port=port
@@ -55,7 +60,7 @@ async def _get(session: aiohttp.ClientSession, url: str) -> bytes:
     """Return the body, as far as we care to read; nothing when no HTTP comes back."""
     body = bytearray()
     try:
-        async with session.get(url, allow_redirects=False) as response:
+        async with session.get(url, allow_redirects=False, ssl=False) as response:
             async for chunk in response.content.iter_any():
                 body += chunk
                 if len(body) > _MAX_ANSWER:

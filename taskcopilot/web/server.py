@@ -6,20 +6,24 @@ import asyncio
 import contextlib
 import errno
 import logging
-from collections.abc import AsyncIterator, Callable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from taskcopilot.core import Core
+from taskcopilot.core import Core, background
 from taskcopilot.errors import InvalidArgumentError
+from taskcopilot.tls.certificate import Certificate
+from taskcopilot.tls.keeping import Keeping, files_for
 from taskcopilot.web.address import base_url
 from taskcopilot.web.entrance import Entrance
-from taskcopilot.web.keys import CORE, CROWD
+from taskcopilot.web.keys import CORE, CROWD, TLS
 from taskcopilot.web.neighbour import port_taken
+from taskcopilot.web.tls_door import TlsDoor
 
 __all__ = ["Server", "listening", "serving"]
 
@@ -50,27 +54,36 @@ class Server:
 
     host: str
     port: int
+    certificate: Certificate | None = None
+    """What it shows who it is with; None where it speaks plain HTTP."""
 
     @property
     def url(self) -> str:
         """The base of all addresses, without a slash at the end."""
-        return base_url(self.host, self.port)
+        return base_url(self.host, self.port, secure=self.certificate is not None)
 
 
 @contextlib.asynccontextmanager
 async def serving(core: Core, app: web.Application) -> AsyncIterator[Server]:
     """Serve the application where the settings say; on leaving, end all conversations within 3 s (promise C5).
 
-    Port 0 picks a free port. Raises PortTakenError that says by whom the port is held, and InvalidArgumentError when
-    the address is none of this machine.
+    Port 0 picks a free port. Where the settings ask for TLS, nothing is served without it. Raises PortTakenError that
+    says by whom the port is held, and InvalidArgumentError when the address is none of this machine, or the certificate
+    cannot be used.
     """
-    async with listening(app, core.settings.host, core.settings.port) as server:
-        yield server
+    settings = core.settings
+    async with contextlib.AsyncExitStack() as stack:
+        app[TLS] = None
+        if settings.wants_tls:
+            find = partial(files_for, settings, core.database.path, core.clock)
+            app[TLS] = keeping = await Keeping.start(find, core.clock)
+            await stack.enter_async_context(background(keeping.run(), "certificate"))
+        yield await stack.enter_async_context(listening(app, settings.host, settings.port))
 
 
 @contextlib.asynccontextmanager
 async def listening(app: web.Application, host: str, port: int) -> AsyncIterator[Server]:
-    """Serve an application on an address; as `serving`."""
+    """Serve an application on an address, with the certificate that it holds; as `serving`."""
     settings, leaving = app[CORE].settings, set[asyncio.Transport]()
     runner = web.AppRunner(
         app,
@@ -88,21 +101,67 @@ async def listening(app: web.Application, host: str, port: int) -> AsyncIterator
     try:
         await runner.setup()
         assert runner.server is not None  # noqa: S101 - set up
-        door = await _listen(partial(Entrance, app[CROWD], leaving, runner.server), host, port)
+        inside = partial(Entrance, app[CROWD], leaving, runner.server)
         try:
-            yield Server(host, int(door.sockets[0].getsockname()[1]))
+            async with _open(app, inside, host, port) as found:
+                tls = app[TLS]
+                yield Server(host, found, None if tls is None else tls.certificate)
         finally:
-            door.close()
             for transport in tuple(leaving):
                 transport.abort()
     finally:
         await runner.cleanup()
 
 
-async def _listen(entrance: Callable[[], asyncio.Protocol], host: str, port: int) -> asyncio.Server:
+@contextlib.asynccontextmanager
+async def _open(
+    app: web.Application, inside: Callable[..., asyncio.Protocol], host: str, port: int
+) -> AsyncIterator[int]:
+    """Let connections in while the block runs, and give the port that they come to."""
+    tls, settings = app[TLS], app[CORE].settings
+    if tls is None:
+        server = await _bound(partial(_listen, inside, host, port), host, port, secure=False)
+        try:
+            yield int(server.sockets[0].getsockname()[1])
+        finally:
+            server.close()
+        return
+    sockets = await _bound(partial(_bind, host, port), host, port, secure=True)
+    async with TlsDoor(tls, app[CROWD], inside, settings.tls_handshake_timeout).open(sockets):
+        yield int(sockets[0].getsockname()[1])
+
+
+_T = TypeVar("_T")
+
+
+async def _bound(bind: Callable[[], Awaitable[_T]], host: str, port: int, *, secure: bool) -> _T:
     try:
-        return await asyncio.get_running_loop().create_server(entrance, host, port, backlog=_BACKLOG)
+        return await bind()
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise await port_taken(host, port) from error
+            raise await port_taken(host, port, secure=secure) from error
         raise InvalidArgumentError(f"cannot listen on {host}:{port}: {error.strerror}", field="--host") from error
+
+
+async def _listen(inside: Callable[[], asyncio.Protocol], host: str, port: int) -> asyncio.Server:
+    return await asyncio.get_running_loop().create_server(inside, host, port, backlog=_BACKLOG)
+
+
+async def _bind(host: str, port: int) -> list[socket.socket]:
+    """Listen on every address of a host, as `create_server` of the event loop does."""
+    infos = await asyncio.get_running_loop().getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    with contextlib.ExitStack() as undone:
+        sockets = []
+        for family, kind, protocol, _, address in dict.fromkeys(infos):
+            fresh = undone.enter_context(contextlib.closing(socket.socket(family, kind, protocol)))
+            fresh.setblocking(False)
+            fresh.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                fresh.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            fresh.bind(address)
+            fresh.listen(_BACKLOG)
+            sockets.append(fresh)
+        undone.pop_all()
+    return sockets

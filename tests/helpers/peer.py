@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import struct
 from collections.abc import Iterator
 from types import TracebackType
@@ -21,9 +22,12 @@ class Peer:
     """A connected client. Waits no longer than the deadline for anything; ends the connection with its block.
 
     `receive_buffer` is what its kernel takes for it while it does not read, in bytes; 0 leaves that to the kernel.
+    With `tls` it speaks TLS.
     """
 
-    def __init__(self, url: str, path: str = "/ws", *, receive_buffer: int = 0) -> None:
+    def __init__(
+        self, url: str, path: str = "/ws", *, receive_buffer: int = 0, tls: ssl.SSLContext | None = None
+    ) -> None:
         host, _, port = url.partition("://")[2].rstrip("/").partition(":")
         self.socket = socket.socket()
         self.socket.settimeout(DEADLINE)
@@ -36,6 +40,8 @@ class Peer:
         self._taken = bytearray()
         try:
             self.socket.connect((host, int(port)))
+            if tls is not None:
+                self.socket = tls.wrap_socket(self.socket, server_hostname=host)
             self._upgrade(host, port, path)
         except BaseException:
             self.socket.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,12 @@ class RunningServer:
             return await response.json(content_type=None)
 
 
+def _connector(server: Server, trusted: ssl.SSLContext | None) -> aiohttp.TCPConnector:
+    if trusted is None and server.certificate is not None:
+        trusted = ssl.create_default_context(cafile=str(server.certificate.file))
+    return aiohttp.TCPConnector(ssl=trusted or True)
+
+
 @contextlib.asynccontextmanager
 async def running_server(
     directory: Path,
@@ -74,11 +81,13 @@ async def running_server(
     follow: bool = False,
     file: str = "tasks.db",
     routes: Sequence[web.RouteDef] = (),
+    trusted: ssl.SSLContext | None = None,
     **flags: Any,
 ) -> AsyncIterator[RunningServer]:
     """Open and serve the database below the directory. `flags` are settings by name, such as `max_body=100`.
 
-    `routes` are served beside the bridge's own.
+    `routes` are served beside the bridge's own. With TLS the session of the tests trusts the bridge's own certificate,
+    or what `trusted` does.
     The clock is fake unless given: it stands still until `advance`, so nothing pings, expires or times out by itself.
     """
     clock = clock or FakeClock()
@@ -89,5 +98,5 @@ async def running_server(
         app = make_app(core)
         app.add_routes(routes)
         server = await stack.enter_async_context(serving(core, app))
-        http = await stack.enter_async_context(aiohttp.ClientSession(server.url))
+        http = await stack.enter_async_context(aiohttp.ClientSession(server.url, connector=_connector(server, trusted)))
         yield RunningServer(core, app, server, clock, http)

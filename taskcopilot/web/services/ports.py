@@ -20,10 +20,9 @@ from taskcopilot.rooms.tokens import verifier
 from taskcopilot.services.service import Service
 from taskcopilot.services.skills.sources import OwnSkills, SkillsFile
 from taskcopilot.services.table import SERVICES
-from taskcopilot.web.address import base_url
 from taskcopilot.web.guard import Guard, guarding
 from taskcopilot.web.json import json_response
-from taskcopilot.web.keys import CORE, CROWD, DESKS, HUB, PAST, REFUSALS, SOCKETS
+from taskcopilot.web.keys import CORE, CROWD, DESKS, HUB, PAST, REFUSALS, SOCKETS, TLS
 from taskcopilot.web.problems import problems
 from taskcopilot.web.server import listening
 from taskcopilot.web.services.probes import health, metrics
@@ -120,7 +119,7 @@ async def _port(core: Core, app: web.Application, service: Service) -> AsyncIter
     desk = app[DESKS][service.name]
     own = web.Application(middlewares=[problems, guarding(Guard.of(core.settings))])
     own[CORE], own[_DESK], own[SOCKETS] = core, desk, app[SOCKETS]
-    own[REFUSALS], own[CROWD] = app[REFUSALS], app[CROWD]
+    own[REFUSALS], own[CROWD], own[TLS] = app[REFUSALS], app[CROWD], app[TLS]
     own.router.add_get("/{path:.*}", _serve_port)
     asked = core.settings.service_addresses.get(service.name, Address(None, None))
     host = asked.host or core.settings.services_host
@@ -128,7 +127,7 @@ async def _port(core: Core, app: web.Application, service: Service) -> AsyncIter
     async with listening(own, host, port) as server:
         desk.host, desk.port = server.host, server.port
         try:
-            yield base_url(server.host, server.port).replace("http", "ws", 1)
+            yield server.url.replace("http", "ws", 1)
         finally:
             desk.host, desk.port = None, None
 
@@ -142,7 +141,9 @@ async def _serve_port(request: web.Request) -> web.StreamResponse:
         case "/health":
             return json_response(health(desk))
         case "/metrics":
-            return web.Response(text=metrics(desk), headers={"Cache-Control": "no-store"})
+            return web.Response(
+                text=metrics(desk, "wss" if request.secure else "ws"), headers={"Cache-Control": "no-store"}
+            )
         case _:
             return web.Response(
                 status=426, text=f"{desk.service.name} speaks WebSocket here\n", headers={"Upgrade": "websocket"}

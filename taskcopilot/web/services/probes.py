@@ -22,14 +22,14 @@ def health(desk: Desk) -> dict[str, Any]:
     }
 
 
-def metrics(desk: Desk) -> str:
-    """Return the counters in the text format of Prometheus."""
-    return "\n".join([*_lines(desk), ""])
+def metrics(desk: Desk, mode: str) -> str:
+    """Return the counters in the text format of Prometheus; `mode` is `ws`, or `wss` for TLS."""
+    return "\n".join([*_lines(desk, mode), ""])
 
 
-def _lines(desk: Desk) -> Iterator[str]:
+def _lines(desk: Desk, mode: str) -> Iterator[str]:
     server = f'server="{desk.service.name}"'
-    yield from _family("websocket_connections_total", "counter", {f'{server},tls_mode="ws"': desk.accepted})
+    yield from _family("websocket_connections_total", "counter", {f'{server},tls_mode="{mode}"': desk.accepted})
     yield from _family("websocket_connections_active", "gauge", {server: desk.connections})
     received = {f'{server},message_type="{verb}",direction="received"': count for verb, count in desk.received.items()}
     yield from _family("websocket_messages_total", "counter", received)
