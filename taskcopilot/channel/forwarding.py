@@ -39,14 +39,24 @@ class Forwarder:
         self._epoch = ""
 
     async def run(self, heard: AsyncIterator[Heard]) -> None:
-        """Forward until cancelled, or until the host is gone (OSError)."""
+        """Forward until cancelled, until the host is gone (OSError), or until listening fails, which is raised."""
         queue: asyncio.Queue[Heard] = asyncio.Queue(_AHEAD)
-        listening = asyncio.create_task(_fill(queue, heard), name="channel-listener")
+        tasks = {
+            asyncio.create_task(_fill(queue, heard), name="channel-listener"),
+            asyncio.create_task(self._tell_all(queue), name="channel-teller"),
+        }
         try:
-            while True:
-                await self._step(queue)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            listening.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _tell_all(self, queue: asyncio.Queue[Heard]) -> None:
+        while True:
+            await self._step(queue)
 
     async def _step(self, queue: asyncio.Queue[Heard]) -> None:
         """Take the next thing that happens: something is heard, or what was counted may be told."""

@@ -31,7 +31,8 @@ class Host:
         parameters = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": CLAUDE_CODE, **client}
         self.process.send({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": parameters})
         answer = json.loads(self.process.out.next())["result"]
-        self.process.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        with contextlib.suppress(BrokenPipeError):  # a channel that refuses has ended already
+            self.process.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
         return answer
 
     def notice(self) -> dict[str, Any]:

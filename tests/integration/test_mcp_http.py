@@ -9,13 +9,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from mcp import Client
 
 from taskcopilot.mcp.contents import ERROR_KEY
 from taskcopilot.tools.table import REGISTRY
 from tests.helpers.processes import environment
-from tests.helpers.server import RunningServer
+from tests.helpers.server import RunningServer, running_server
 from tests.integration.conftest import Serve
 
 MODES = pytest.mark.parametrize("mode", ["legacy", "auto", "2026-07-28"])
@@ -119,21 +120,46 @@ async def test_what_cannot_be_stored_is_refused_by_name(server: RunningServer, a
     assert await server.call("task_list") == []
 
 
-async def test_a_session_of_an_old_client_ends_when_it_says_so(server: RunningServer) -> None:
-    """It is named in a header of the first answer; after DELETE it is unknown, and so is one that never was."""
+PING = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
+
+
+async def begin(server: RunningServer) -> dict[str, str]:
+    """Begin a session of an old client; return the headers of its requests."""
     hello = {"protocolVersion": OLD, "capabilities": {}, "clientInfo": {"name": "old", "version": "1"}}
     headers = headers_for(OLD)
     first = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}
     async with server.http.post("/mcp", json=first, headers=headers) as response:
         assert response.content_type == "text/event-stream"
         assert f'"protocolVersion":"{OLD}"' in await response.text()
-        headers["Mcp-Session-Id"] = response.headers["Mcp-Session-Id"]
-    ping = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
-    for method, body, status in [("POST", ping, 200), ("DELETE", None, 200), ("POST", ping, 404)]:
+        return headers | {"Mcp-Session-Id": response.headers["Mcp-Session-Id"]}
+
+
+async def test_sessions_end_with_their_bridge(tmp_path: Path) -> None:
+    """Its open stream too, at once; of two bridges in a process each has its own, and the next one has none of them."""
+    async with aiohttp.ClientSession() as client:
+        async with running_server(tmp_path, file="other.db") as other:
+            async with running_server(tmp_path) as server:
+                session = await begin(server)
+                stream = await client.get(f"{server.url}/mcp", headers=session)
+                assert (stream.status, stream.content_type) == (200, "text/event-stream")
+                async with other.http.post("/mcp", json=PING, headers=session) as response:
+                    assert response.status == 404
+            assert await stream.read() == b""
+            async with other.http.post("/mcp", json=PING, headers=await begin(other)) as response:
+                assert response.status == 200
+        async with running_server(tmp_path) as heir, heir.http.post("/mcp", json=PING, headers=session) as response:
+            assert response.status == 404
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "mcp"]
+
+
+async def test_a_session_of_an_old_client_ends_when_it_says_so(server: RunningServer) -> None:
+    """It is named in a header of the first answer; after DELETE it is unknown, and so is one that never was."""
+    headers = await begin(server)
+    for method, body, status in [("POST", PING, 200), ("DELETE", None, 200), ("POST", PING, 404)]:
         async with server.http.request(method, "/mcp", json=body, headers=headers) as response:
             assert response.status == status, await response.text()
     headers["Mcp-Session-Id"] = "never"
-    async with server.http.post("/mcp", json=ping, headers=headers) as response:
+    async with server.http.post("/mcp", json=PING, headers=headers) as response:
         assert response.status == 404
 
 
