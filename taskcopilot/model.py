@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
 from taskcopilot.errors import InvalidArgumentError
 
-__all__ = ["Identifier", "Omittable", "WireModel", "refusal", "whole"]
+__all__ = ["OF_JSON", "Identifier", "Omittable", "WireModel", "refusal", "whole"]
 
 T = TypeVar("T")
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """An id. Free of control characters, because ids become topics."""
+
+_MAX_WHOLE: Final = 2**63
+
+
+def _of_json(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _MAX_WHOLE else value
+
+
+OF_JSON: Final = BeforeValidator(_of_json)
+"""Comes last at an int, behind its limits: in JSON 5.0 is a whole number too, and some languages print them so."""
 
 _UNKNOWN: Final = "extra_forbidden"
 

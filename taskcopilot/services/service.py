@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
 
 from taskcopilot.errors import InvalidArgumentError, NotFoundError
 from taskcopilot.json_values import refuse_unstorable
@@ -16,12 +16,17 @@ from taskcopilot.services.event import ServiceEvent, fields_of
 from taskcopilot.services.state import State
 from taskcopilot.topics import declare_entities, glob_match
 
-__all__ = ["Arguments", "Relay", "Request", "Service", "parse"]
+__all__ = ["Arguments", "EventName", "Relay", "Request", "Service", "parse"]
 
 MAX_ROOM_LENGTH: Final = 256
 
 _EVENT_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 """What goes on the wire as it is, also for families of events whose names are the publisher's."""
+
+EventName = Annotated[
+    str, WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[A-Za-z0-9._-]+$"})
+]
+"""The name of an event as schemas describe it; `Service.read` holds it to that."""
 
 
 class Arguments(BaseModel):

@@ -18,6 +18,9 @@ from taskcopilot.store.tasks import Task, decode_metadata
 from taskcopilot.store.transaction import ReadTx, Tx
 from taskcopilot.tools.expiry import expire
 from taskcopilot.tools.fields import (
+    LARGEST,
+    OF_JSON,
+    AnyInteger,
     CheckpointTrigger,
     Identifier,
     Metadata,
@@ -46,10 +49,10 @@ _YEAR_IN_MINUTES: Final = 525_600
 class IterationConfig(ToolInput):
     """How often a task may be tried again, and what to look for in the agent's words to know that it is done."""
 
-    max_iterations: Annotated[int, Field(ge=1)]
+    max_iterations: Annotated[int, Field(ge=1, le=LARGEST), OF_JSON]
     completion_promises: list[Text]
     validation_rules: list[Any] | None = None
-    circuit_breaker_threshold: Annotated[int, Field(ge=1)] | None = None
+    circuit_breaker_threshold: Annotated[int, Field(ge=1, le=LARGEST), OF_JSON] | None = None
 
 
 class CheckpointCreate(WriteInput):
@@ -58,15 +61,15 @@ class CheckpointCreate(WriteInput):
     task_id: Identifier
     trigger: CheckpointTrigger = "manual"
     execution_phase: Text | None = None
-    execution_step: int | None = None
+    execution_step: AnyInteger | None = None
     agent_context: Metadata | None = Field(default=None, description="whatever the agent needs to go on")
     draft_content: Text | None = Field(default=None, description="work in progress; cut at 51,200 characters")
     draft_type: WorkProductType | None = None
-    expires_in: Annotated[int, Field(ge=1, le=_YEAR_IN_MINUTES)] | None = Field(
+    expires_in: Annotated[int, Field(ge=1, le=_YEAR_IN_MINUTES), OF_JSON] | None = Field(
         default=None, description="minutes; by default 7 days for manual checkpoints, 24 hours for others"
     )
     iteration_config: IterationConfig | None = None
-    iteration_number: Annotated[int, Field(ge=0)] = 0
+    iteration_number: Annotated[int, Field(ge=0, le=LARGEST), OF_JSON] = 0
 
 
 class CheckpointCreated(ToolOutput):
@@ -199,8 +202,8 @@ class CheckpointList(ToolInput):
     """Arguments of checkpoint_list."""
 
     task_id: Identifier
-    limit: Annotated[int, Field(ge=1, le=1_000)] = 5
-    iteration_number: int | None = None
+    limit: Annotated[int, Field(ge=1, le=1_000), OF_JSON] = 5
+    iteration_number: AnyInteger | None = None
     has_iteration: bool | None = None
 
 
@@ -247,10 +250,12 @@ class CheckpointCleanup(WriteInput):
     """Arguments of checkpoint_cleanup."""
 
     task_id: Identifier | None = Field(default=None, description="only this task's checkpoints")
-    older_than: Annotated[int, Field(ge=0, le=100 * _YEAR_IN_MINUTES)] | None = Field(
+    older_than: Annotated[int, Field(ge=0, le=100 * _YEAR_IN_MINUTES), OF_JSON] | None = Field(
         default=None, description="minutes"
     )
-    keep_latest: Annotated[int, Field(ge=0)] | None = Field(default=None, description="with taskId: how many to keep")
+    keep_latest: Annotated[int, Field(ge=0, le=LARGEST), OF_JSON] | None = Field(
+        default=None, description="with taskId: how many to keep"
+    )
 
 
 class CheckpointsCleaned(ToolOutput):

@@ -13,7 +13,7 @@ from taskcopilot.store import claims
 from taskcopilot.store.claims import Claim
 from taskcopilot.store.tasks import Task
 from taskcopilot.store.transaction import Tx
-from taskcopilot.tools.fields import Identifier, ToolOutput, WriteInput
+from taskcopilot.tools.fields import OF_JSON, Identifier, ToolOutput, WriteInput
 from taskcopilot.tools.registry import Tool
 from taskcopilot.tools.task_update import TaskUpdate, apply_update, refuse_archived
 from taskcopilot.tools.tasks import require_task
@@ -28,7 +28,7 @@ class TaskClaim(WriteInput):
 
     id: Identifier
     agent: Identifier
-    lease_seconds: Annotated[int, Field(ge=1, le=_DAY)] = 300
+    lease_seconds: Annotated[int, Field(ge=1, le=_DAY), OF_JSON] = 300
 
 
 class TaskClaimed(ToolOutput):

@@ -13,7 +13,7 @@ from taskcopilot.bridge.pattern_index import PatternIndex
 from taskcopilot.errors import InvalidArgumentError
 from taskcopilot.events import Event
 from taskcopilot.model import Omittable
-from taskcopilot.tools.fields import ToolInput, ToolOutput
+from taskcopilot.tools.fields import OF_JSON, AnyInteger, ToolInput, ToolOutput
 from taskcopilot.tools.lookout import Lookout
 from taskcopilot.tools.registry import Tool
 from taskcopilot.topics import MAX_PATTERN_LENGTH, MAX_STARS, Pattern, Selector
@@ -37,13 +37,13 @@ class EventsWait(ToolInput):
     event_types: Annotated[list[_TypeGlob], Field(min_length=1, max_length=_MAX_PATTERNS)] | None = Field(
         default=None, description="types or globs such as task.completed or stream.*; by default all types"
     )
-    since: str | int | None = Field(
+    since: str | AnyInteger | None = Field(
         default=None, description="the `next` of an earlier answer, to miss nothing in between; by default from now on"
     )
-    wait: Annotated[int, Field(ge=0, le=MAX_WAIT)] = Field(
+    wait: Annotated[int, Field(ge=0, le=MAX_WAIT), OF_JSON] = Field(
         default=30, description="seconds to wait at most; 0 answers at once"
     )
-    limit: Annotated[int, Field(ge=1, le=100)] = Field(default=20, description="how many events at most")
+    limit: Annotated[int, Field(ge=1, le=100), OF_JSON] = Field(default=20, description="how many events at most")
 
 
 class HappenedEvent(ToolOutput):

@@ -7,9 +7,12 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import ConfigDict, Field, RootModel, StringConstraints
 
 from taskcopilot.events import TaskStatus
-from taskcopilot.model import Identifier, Omittable, WireModel
+from taskcopilot.model import OF_JSON, Identifier, Omittable, WireModel
 
 __all__ = [
+    "LARGEST",
+    "OF_JSON",
+    "AnyInteger",
     "CheckpointTrigger",
     "Identifier",
     "Metadata",
@@ -25,6 +28,12 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+LARGEST = 2**63 - 1
+"""The largest whole number that the database holds."""
+
+AnyInteger = Annotated[int, Field(ge=-LARGEST, le=LARGEST), OF_JSON]
+"""A whole number that means something to the caller only."""
 
 Title = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 """A line for people."""

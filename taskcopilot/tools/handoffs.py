@@ -11,7 +11,7 @@ from taskcopilot.errors import InvalidArgumentError, NotFoundError
 from taskcopilot.events import AgentHandoff as AgentHandoffEvent
 from taskcopilot.store import activity_log, handoffs, tasks, work_products
 from taskcopilot.store.transaction import ReadTx, Tx
-from taskcopilot.tools.fields import Identifier, Text, ToolInput, ToolOutput, WriteInput
+from taskcopilot.tools.fields import AnyInteger, Identifier, Text, ToolInput, ToolOutput, WriteInput
 from taskcopilot.tools.registry import Tool
 from taskcopilot.tools.tasks import require_task
 from taskcopilot.tools.text import utf16_length
@@ -30,8 +30,8 @@ class AgentHandoff(WriteInput):
     to_agent: Identifier
     work_product_id: Identifier
     handoff_context: Text = Field(description="at most 50 characters; the work product holds the rest")
-    chain_position: int
-    chain_length: int
+    chain_position: AnyInteger
+    chain_length: AnyInteger
 
 
 class AgentHandedOff(ToolOutput):

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from taskcopilot.services.publishing import publish
-from taskcopilot.services.service import Service
+from taskcopilot.services.service import EventName, Service
 from taskcopilot.services.table import SERVICES
 from taskcopilot.store import service_presence
 from taskcopilot.store.transaction import ReadTx, Tx
@@ -21,7 +21,7 @@ class ServicePublish(WriteInput):
     """Arguments of service_publish."""
 
     service: Identifier = Field(description="name of the service, such as mahavishnu")
-    event: Identifier = Field(description="name of the event, such as workflow.started")
+    event: EventName = Field(description="name of the event, such as workflow.started")
     data: dict[str, Any] = Field(description="the event's payload, with the names of the wire")
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from taskcopilot.core import Core, background
@@ -23,6 +23,7 @@ from taskcopilot.web.address import base_url
 from taskcopilot.web.entrance import Entrance
 from taskcopilot.web.keys import CORE, CROWD, TLS
 from taskcopilot.web.neighbour import port_taken
+from taskcopilot.web.problems import problem_response
 from taskcopilot.web.tls_door import TlsDoor
 
 __all__ = ["Server", "listening", "serving"]
@@ -102,6 +103,7 @@ async def listening(app: web.Application, host: str, port: int) -> AsyncIterator
         await runner.setup()
         assert runner.server is not None  # noqa: S101 - set up
         inside = partial(Entrance, app[CROWD], leaving, runner.server)
+        runner.server.request_handler = partial(_expecting, runner.server.request_handler)
         try:
             async with _open(app, inside, host, port) as found:
                 tls = app[TLS]
@@ -111,6 +113,15 @@ async def listening(app: web.Application, host: str, port: int) -> AsyncIterator
                 transport.abort()
     finally:
         await runner.cleanup()
+
+
+async def _expecting(
+    handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], request: web.BaseRequest
+) -> web.StreamResponse:
+    """Refuse what a client expects and nobody knows: aiohttp quotes it, and fails when it is no text."""
+    if request.headers.get(hdrs.EXPECT, "100-continue").lower() != "100-continue":
+        return problem_response(417, "EXPECTATION_FAILED", "only 100-continue can be expected")
+    return await handle(request)
 
 
 @contextlib.asynccontextmanager

@@ -81,6 +81,8 @@ REFUSED: dict[str, bytes] = {
     + KEY
     + END,
     "a key of other bytes": b"GET /ws HTTP/1.1\r\n" + HOST + UPGRADE + b"\xff" + KEY + END,
+    "an expectation": GET + b"Expect: miracles\r\n\r\n",
+    "an expectation of other bytes": GET + b"Expect: \xa5\xff\r\n\r\n",
     "an upgrade by POST": b"POST /ws HTTP/1.1\r\n" + HOST + UPGRADE + KEY + END,
     "an upgrade elsewhere": b"GET /nowhere HTTP/1.1\r\n" + HOST + UPGRADE + KEY + END,
 }

@@ -68,6 +68,16 @@ class TestClaim:
             assert caught.value.details == {"holder": "me", "leaseExpiresAt": "2026-01-08T12:01:00.000Z"}
             assert (bridge.events, await held(bridge)) == ([], [("me", NOW, "2026-01-08T12:01:00.000Z")])
 
+    async def test_a_whole_number_may_be_printed_with_a_point(self, tmp_path: Path) -> None:
+        """60.0 is 60 to JSON; 60.5 and what no 64 bits hold are refused by name."""
+        async with core(tmp_path) as bridge:
+            answer = await claim(bridge, await new_task(bridge), "me", leaseSeconds=60.0)
+            assert answer["leaseExpiresAt"] == "2026-01-08T12:01:00.000Z"
+            for wrong in (60.5, 1e300, True, "60"):
+                with pytest.raises(InvalidArgumentError) as caught:
+                    await claim(bridge, await new_task(bridge), "me", leaseSeconds=wrong)
+                assert caught.value.field == "leaseSeconds"
+
     async def test_the_holder_renews_by_claiming_again(self, tmp_path: Path) -> None:
         """From now on, also for a shorter time; since when it holds the task stays."""
         async with core(tmp_path) as bridge:

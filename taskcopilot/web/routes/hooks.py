@@ -24,6 +24,9 @@ PATIENCE: Final = 0.03
 """Seconds that the agent waits for the commit; it gets its answer within 50 ms, whatever the disk does."""
 
 
+_TEXT: Final = {"type": ["string", "integer"], "minLength": 1}
+
+
 async def take_hook(request: web.Request) -> web.Response:
     """Record what an agent did. Whatever becomes of it, the answer never holds the agent up.
 
@@ -55,7 +58,7 @@ ROUTES: Final = (
         answer={"type": "object", "description": "Always empty: nothing is decided for the agent."},
         body={
             "type": "object",
-            "properties": {"hook_event_name": {"type": "string"}, "session_id": {"type": "string"}},
+            "properties": {"hook_event_name": _TEXT, "session_id": _TEXT},
             "required": ["hook_event_name", "session_id"],
         },
     ),

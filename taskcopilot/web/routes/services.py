@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from taskcopilot.model import WireModel
-from taskcopilot.services.service import parse
+from taskcopilot.services.service import EventName, parse
 from taskcopilot.services.table import SERVICES
 from taskcopilot.tools.fields import Metadata
 from taskcopilot.tools.services import ServicePublished, ServiceStatuses
@@ -22,7 +22,7 @@ __all__ = ["ROUTES"]
 class ServiceEventBody(WireModel):
     """An event to be published."""
 
-    event: str
+    event: EventName
     data: Metadata
 
 

@@ -92,6 +92,7 @@ ROUTES: Final = (
         path="/api/events/stream",
         handler=stream_events,
         summary="Follow the log as server-sent events; Last-Event-ID resumes",
+        media="text/event-stream",
         answer={
             "type": "string",
             "description": "text/event-stream: `id` is the cursor, `data` the socket's envelope.",
