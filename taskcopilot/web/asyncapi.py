@@ -19,8 +19,8 @@ _DESCRIPTION: Final = (
 _SCHEMAS: Final = "#/components/schemas/{model}"
 
 
-def describe(host: str) -> dict[str, Any]:
-    """Return the description of the socket of a bridge at `name:port`."""
+def describe(host: str, *, secure: bool = False) -> dict[str, Any]:
+    """Return the description of the socket of a bridge at `name:port`, over TLS where it is secure."""
     data, definitions = schemas(_SCHEMAS)
     sent = {f"server.{name}": _message(name, schema) for name, schema in FROM_SERVER.items()}
     events = {
@@ -40,7 +40,7 @@ def describe(host: str) -> dict[str, Any]:
             "license": {"name": "MIT"},
         },
         "defaultContentType": "application/json",
-        "servers": {"bridge": {"host": host, "protocol": "ws"}},
+        "servers": {"bridge": {"host": host, "protocol": "wss" if secure else "ws"}},
         "channels": {
             _CHANNEL: {
                 "address": "/ws",

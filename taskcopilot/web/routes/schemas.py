@@ -32,7 +32,7 @@ class SchemaLinks(WireModel):
 
 async def get_asyncapi(request: web.Request) -> web.Response:
     """Answer the description; it is made off the event loop, because the schemas take a while."""
-    return json_response(await asyncio.to_thread(_document, request.host))
+    return json_response(await asyncio.to_thread(_document, request.host, request.secure))
 
 
 @cache
@@ -41,8 +41,8 @@ def _vocabulary() -> bytes:
     return encode(SchemaLinks(schemas=links))
 
 
-def _document(host: str) -> bytes:
-    return encode(asyncapi.describe(host))
+def _document(host: str, secure: bool) -> bytes:
+    return encode(asyncapi.describe(host, secure=secure))
 
 
 async def list_schemas(_request: web.Request) -> web.Response:
