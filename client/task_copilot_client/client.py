@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
+from os import PathLike, fspath
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -54,17 +55,22 @@ class TaskCopilotClient:
         ping_interval: float = 30.0,
         probe_interval: float = 10.0,
         max_backoff: float = 10.0,
+        ca_file: str | PathLike[str] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """Prepare a client; nothing is sent before `connect`.
 
         `ping_interval` is the bridge's: after 2.5 of them without a byte the connection counts as lost.
         `probe_interval` is how often a WebSocket is tried while polling, `max_backoff` caps the pause between two tries
-        to reconnect. ValueError for an address that is none, or an interval that is not positive.
+        to reconnect. `ca_file` holds the authorities (PEM) that an https bridge's certificate has to come from, or its
+        own certificate; by default those of the system are trusted. ValueError for an address that is none, an interval
+        that is not positive, and a `ca_file` that cannot be used.
         """
         if min(poll_interval, ping_interval, probe_interval, connect_timeout, request_timeout) <= 0:
             raise ValueError("intervals and time-outs must be positive")
         address = Address.parse(api_base)
+        if ca_file is not None and not address.is_secure:
+            raise ValueError(f"ca_file: there is no certificate to check at {api_base!r}; use https")
         self.api_base = address.api_base
         self.ws_url = address.ws_url
         self.use_websocket = use_websocket
@@ -80,6 +86,7 @@ class TaskCopilotClient:
             request_timeout=request_timeout,
             answer_timeout=answer_timeout,
             ping_interval=ping_interval,
+            ca_file=None if ca_file is None else fspath(ca_file),
         )
         if debug:
             log_to_stderr()

@@ -20,6 +20,7 @@ from task_copilot_client.machine import Mode
 from task_copilot_client.polling_source import PollingSource
 from task_copilot_client.runner import Options, Runner
 from task_copilot_client.subscriptions import Registration, Registry
+from task_copilot_client.trust import trusting
 from task_copilot_client.websocket_source import WebSocketSource
 
 __all__ = ["Connection"]
@@ -42,6 +43,7 @@ class Connection:
         request_timeout: float,
         answer_timeout: float,
         ping_interval: float,
+        ca_file: str | None,
     ) -> None:
         self._clock = clock
         self._answer_timeout = answer_timeout
@@ -53,9 +55,10 @@ class Connection:
         self.registry = Registry()
         self.dispatcher = Dispatcher(self._callbacks_of)
         self.feed = Feed(self.registry, self.dispatcher, self.report_gap)
-        self.http = Http(address, connect_timeout=connect_timeout, timeout=request_timeout)
+        self.http = Http(address, connect_timeout=connect_timeout, timeout=request_timeout, ca_file=ca_file)
+        tls = trusting(ca_file) if address.is_secure else None
         self.websocket = WebSocketSource(
-            address, self.feed, clock, timeout=connect_timeout, ping_interval=ping_interval
+            address, self.feed, clock, timeout=connect_timeout, ping_interval=ping_interval, tls=tls
         )
         self._polling = PollingSource(self.http, self.feed)
 

@@ -5,6 +5,7 @@ TaskCopilotError
 ├── EventsLostError        an iterator was too slow, and the server keeps no log
 ├── ToolError              the bridge refused a tool call
 └── UnreachableError       nobody answers there, or not in a language that we know; also a ConnectionError
+    ├── CertificateError   whoever answers there cannot prove to be the bridge
     └── NoEventLogError    an HTTP server without GET /api/events
 """
 
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 __all__ = [
     "NO_ANSWER",
+    "CertificateError",
     "EventsLostError",
     "NoEventLogError",
     "SubscriptionError",
@@ -80,6 +82,10 @@ class UnreachableError(TaskCopilotError, ConnectionError):
 
     A tool call that ends so may or may not have been carried out: repeat it with the same `idempotencyKey`.
     """
+
+
+class CertificateError(UnreachableError):
+    """The certificate is of no authority that is trusted, of another name, or not valid now. Nothing was sent."""
 
 
 class NoEventLogError(UnreachableError):

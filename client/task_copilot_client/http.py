@@ -17,6 +17,7 @@ from task_copilot_client.cursor import Cursor, Gap, as_seq
 from task_copilot_client.errors import NoEventLogError, ToolError, UnreachableError
 from task_copilot_client.messages import Event, MalformedError, read_event, read_gap
 from task_copilot_client.snapshot import Snapshot, read_snapshot
+from task_copilot_client.trust import unreachable
 
 if TYPE_CHECKING:
     import requests
@@ -49,11 +50,13 @@ class Page:
 class Http:
     """The HTTP side of one bridge. Any thread.
 
-    `connect_timeout` bounds the connect, `timeout` each wait for bytes of the answer, both in seconds.
+    `connect_timeout` bounds the connect, `timeout` each wait for bytes of the answer, both in seconds. `ca_file` holds
+    the authorities that are trusted instead of those of the system.
     """
 
-    def __init__(self, address: Address, *, connect_timeout: float, timeout: float) -> None:
+    def __init__(self, address: Address, *, connect_timeout: float, timeout: float, ca_file: str | None = None) -> None:
         self._base = address.api_base
+        self._verify = True if ca_file is None else ca_file
         self._timeouts = (connect_timeout, timeout)
         self._trust_environment = not address.is_local
 
@@ -113,10 +116,11 @@ class Http:
                     data=body,
                     headers={"Content-Type": "application/json"} if body is not None else None,
                     timeout=self._timeouts,
+                    verify=self._verify,
                     allow_redirects=False,
                 )
             except requests.RequestException as error:
-                raise UnreachableError(f"{method} {self._base}{path}: {error}") from error
+                raise unreachable(f"{method} {self._base}{path}", error) from error
 
 
 def _read(response: requests.Response, path: str, reader: Callable[[Any], _T]) -> _T:

@@ -21,6 +21,8 @@ from task_copilot_client.session import Session
 from task_copilot_client.signals import Signals
 
 if TYPE_CHECKING:
+    import ssl
+
     from websocket import WebSocket
 
 __all__ = ["WebSocketSource"]
@@ -46,7 +48,18 @@ class WebSocketSource:
     Every wait is bounded: a connect or a half-read frame by `timeout`, silence by the ping interval.
     """
 
-    def __init__(self, address: Address, feed: Feed, clock: Clock, *, timeout: float, ping_interval: float) -> None:
+    def __init__(
+        self,
+        address: Address,
+        feed: Feed,
+        clock: Clock,
+        *,
+        timeout: float,
+        ping_interval: float,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """`tls` checks the certificate of an address that is secure."""
+        self._tls = tls
         self._address = address
         self._feed = feed
         self._clock = clock
@@ -58,7 +71,7 @@ class WebSocketSource:
     def open(self) -> Outcome:
         """Connect and upgrade: OPENED, or REFUSED with the reason in the log."""
         try:
-            self._socket = _connect(self._address, self._timeout)
+            self._socket = _connect(self._address, self._timeout, self._tls)
         except ImportError:
             _log.warning("websocket-client is not installed: polling over HTTP only")
         except _LostError as error:
@@ -146,26 +159,30 @@ class _Pump:
         return bytes(data) if opcode in (_TEXT, _BINARY) else None
 
 
-def _connect(address: Address, timeout: float) -> WebSocket:
+def _connect(address: Address, timeout: float, tls: ssl.SSLContext | None) -> WebSocket:
     """Open a WebSocket: no Origin, no redirects, certificates checked."""
     import websocket  # noqa: PLC0415 - loaded when it is needed
 
     options: dict[str, Any] = {"suppress_origin": True, "skip_utf8_validation": True, "redirect_limit": 0}
-    if address.is_secure:
-        import ssl  # noqa: PLC0415
-
-        options["sslopt"] = {"context": ssl.create_default_context()}
+    if tls is not None:
+        options["sslopt"] = {"context": tls}
     with _losses():
-        if address.is_local and not address.is_secure:
-            options["socket"] = _direct(address, timeout)
+        if address.is_local:
+            options["socket"] = _direct(address, timeout, tls)
         return websocket.create_connection(address.ws_url, timeout=timeout, **options)
 
 
-def _direct(address: Address, timeout: float) -> socket.socket:
+def _direct(address: Address, timeout: float, tls: ssl.SSLContext | None) -> socket.socket:
     """Connect to a bridge on this machine by ourselves: websocket-client would ask the proxy of the environment."""
     used = socket.create_connection((address.host, address.port), timeout=timeout)
     used.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return used
+    if tls is None:
+        return used
+    try:
+        return tls.wrap_socket(used, server_hostname=address.host)
+    except BaseException:
+        used.close()
+        raise
 
 
 @contextlib.contextmanager

@@ -14,6 +14,14 @@ from task_copilot_client.aio.client import ChannelClient
 from task_copilot_client.aio.listeners import ChannelEvents
 from task_copilot_client.aio.messages import ChannelError, ChannelMessage
 from task_copilot_client.cursor import Cursor
-from task_copilot_client.errors import UnreachableError
+from task_copilot_client.errors import CertificateError, UnreachableError
 
-__all__ = ["ChannelClient", "ChannelError", "ChannelEvents", "ChannelMessage", "Cursor", "UnreachableError"]
+__all__ = [
+    "CertificateError",
+    "ChannelClient",
+    "ChannelError",
+    "ChannelEvents",
+    "ChannelMessage",
+    "Cursor",
+    "UnreachableError",
+]

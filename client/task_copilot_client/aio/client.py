@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
+from os import PathLike, fspath
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -19,6 +20,7 @@ from task_copilot_client.backoff import full_jitter
 from task_copilot_client.clock import SYSTEM_CLOCK, Clock
 from task_copilot_client.cursor import Cursor
 from task_copilot_client.errors import UnreachableError
+from task_copilot_client.trust import trusting
 
 __all__ = ["ChannelClient"]
 
@@ -47,10 +49,18 @@ class ChannelClient:
         token: str | Callable[[], str] | None = None,
         *,
         timeout: float = 30.0,
+        ca_file: str | PathLike[str] | None = None,
         on_gap: Callable[[], object] = lambda: None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        """Take the service's address, such as `ws://127.0.0.1:8690`. A token that is a function is asked each time."""
+        """Take the service's address, such as `ws://127.0.0.1:8690`. A token that is a function is asked each time.
+
+        `ca_file` holds the authorities (PEM) that the certificate at a `wss` address has to come from, or that
+        certificate; by default those of the system are trusted. ValueError where the address is not `wss`.
+        """
+        if ca_file is not None and not url.startswith(("wss:", "https:")):
+            raise ValueError(f"ca_file: there is no certificate to check at {url!r}; use wss")
+        self._ca_file = None if ca_file is None else fspath(ca_file)
         self._url = url
         self._token = token
         self._timeout = timeout
@@ -85,10 +95,14 @@ class ChannelClient:
         return self._resumption.cursor
 
     async def connect(self) -> None:
-        """Connect; raises UnreachableError, or ChannelError for a token that is refused. Later losses are made good."""
+        """Connect; raises UnreachableError, or ChannelError for a token that is refused. Later losses are made good.
+
+        A `ca_file` that cannot be used is a ValueError.
+        """
         if self._task is not None:
             raise RuntimeError("already connected; a client is used once")
-        self._http = aiohttp.ClientSession()
+        trusted = await asyncio.to_thread(trusting, self._ca_file) if self._ca_file is not None else True
+        self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusted))
         try:
             await self._open()
         except BaseException:

@@ -13,6 +13,7 @@ import aiohttp
 from task_copilot_client.aio.messages import ChannelError, ChannelMessage, encode
 from task_copilot_client.aio.resumption import Stretch
 from task_copilot_client.errors import UnreachableError
+from task_copilot_client.trust import unreachable
 
 __all__ = ["Connection", "Receiver"]
 
@@ -61,7 +62,7 @@ class Connection:
         try:
             socket = await http.ws_connect(url, heartbeat=HEARTBEAT, max_msg_size=MAX_MESSAGE, timeout=_CLOSING)
         except (aiohttp.ClientError, OSError) as error:
-            raise UnreachableError(f"{url}: {error!r}") from error
+            raise unreachable(url, error) from error
         connection = cls(url, socket)
         try:
             await connection._greet(token)
