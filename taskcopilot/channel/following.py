@@ -7,6 +7,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 import aiohttp
@@ -35,6 +36,10 @@ class Heard:
     gap: tuple[int, int] | None = None
 
 
+class _RefusedError(Exception):
+    """The bridge is there, and does not let us follow."""
+
+
 class Follower:
     """Yields what the bridge says, in order, each event once. Cancellable at any time."""
 
@@ -56,6 +61,8 @@ class Follower:
                         self._cursor = heard.cursor
                         yield heard
                 self._tell("the bridge is gone; following goes on when it is back")
+            except _RefusedError as error:
+                self._tell(f"the bridge at {self._wish.url} refuses: {error}; it is asked again and again")
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError, TypeError) as error:
                 self._tell(f"no bridge at {self._wish.url} ({error}); following goes on when there is one")
             await self._clock.sleep(pause)
@@ -88,6 +95,8 @@ class Follower:
 
     async def _refuse_other_workspace(self, session: aiohttp.ClientSession) -> None:
         async with session.get(f"{self._wish.url}/health", timeout=aiohttp.ClientTimeout(total=10)) as response:
+            if response.status == HTTPStatus.UNAUTHORIZED:
+                raise _RefusedError("the token in TASKCOPILOT_TOKEN is not good")
             found = (await response.json()).get("workspace")
         if found != self._wish.workspace:
             raise ValueError(f"the bridge there serves workspace {found}, this is {self._wish.workspace}")
@@ -112,7 +121,7 @@ class Follower:
             case "subscribed":
                 return self._read_start(payload, epoch)
             case "error":
-                raise ValueError(payload["message"])
+                raise _RefusedError(payload["message"])
         return None
 
     def _read_start(self, payload: Mapping[str, Any], epoch: str) -> Heard | None:

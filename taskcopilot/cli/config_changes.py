@@ -12,9 +12,14 @@ from taskcopilot.config import Settings
 from taskcopilot.errors import BridgeError
 from taskcopilot.hosts.config_file import ConfigFile
 
-__all__ = ["base_of", "change", "dry_run_option", "needs_token"]
+__all__ = ["base_of", "change", "dry_run_option", "needs_token", "token_option"]
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show the difference and change nothing.")
+token_option = click.option(
+    "--token",
+    is_flag=True,
+    help="Have the host show the token in TASKCOPILOT_TOKEN. [default: when the bridge asks for one]",
+)
 
 
 def change(ctx: click.Context, path: Path, edit: Callable[[str | None], str | None], *, dry_run: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 import orjson
 
-from taskcopilot.cli.config_changes import base_of, change, dry_run_option, needs_token
+from taskcopilot.cli.config_changes import base_of, change, dry_run_option, needs_token, token_option
 from taskcopilot.cli.options import json_option, settings_from, wants_json
 from taskcopilot.hosts import hook_settings
 from taskcopilot.hosts.config_file import ConfigFile
@@ -39,15 +39,16 @@ def _hooks(**_flags: object) -> None:
 @_hooks.command("install")
 @_file_options
 @click.option("--port", metavar="VALUE", help="Port of the bridge.")
+@token_option
 @dry_run_option
 @json_option
 @click.pass_context
 def _install(
-    ctx: click.Context, /, file: Path | None, user: bool, port: str | None, dry_run: bool, **_: object
+    ctx: click.Context, /, *, file: Path | None, user: bool, port: str | None, token: bool, dry_run: bool, **_: object
 ) -> None:
     """Add the hooks, and show the difference. Nothing else in the file changes; doing it again changes nothing."""
     settings = settings_from(ctx, {"port": port})
-    edit = partial(hook_settings.install, base=base_of(settings), token=needs_token(settings))
+    edit = partial(hook_settings.install, base=base_of(settings), token=token or needs_token(settings))
     change(ctx, _path(file, user=user), edit, dry_run=dry_run)
 
 

@@ -187,3 +187,21 @@ def test_hooks_can_be_those_of_all_projects_or_of_any_file(tmp_path: Path) -> No
     assert run(tmp_path, "hooks", "remove", "--settings", "deep/er/own.json").returncode == 0
     assert not (tmp_path / "deep" / "er" / "own.json").exists()
     assert run(tmp_path, "hooks", "status", "--user", "--settings", "x").returncode == 2
+
+
+def test_hosts_are_told_where_the_token_is(tmp_path: Path) -> None:
+    """With --token; it stays in the environment, and neither file holds it. Over stdio there is nothing to show."""
+    assert run(tmp_path, "init", "--token").returncode == 2
+    secret = {"TASKCOPILOT_TOKEN": "a-secret"}
+    assert run(tmp_path, "init", "--http", "--token", **secret).returncode == 0
+    entry = json.loads((tmp_path / ".mcp.json").read_text())["mcpServers"]["task-copilot"]
+    assert entry["headers"] == {"Authorization": "Bearer ${TASKCOPILOT_TOKEN:-}"}
+    assert run(tmp_path, "hooks", "install", "--token", **secret).returncode == 0
+    settings = json.loads((tmp_path / ".claude" / "settings.json").read_text())
+    for groups in settings["hooks"].values():
+        (sent,) = groups[0]["hooks"]
+        assert sent["headers"] == {"Authorization": "Bearer $TASKCOPILOT_TOKEN"}
+        assert sent["allowedEnvVars"] == ["TASKCOPILOT_TOKEN"]
+    assert not [file for file in tmp_path.rglob("*.json") if "a-secret" in file.read_text()]
+    assert run(tmp_path, "init", "--undo").returncode == run(tmp_path, "hooks", "remove").returncode == 0
+    assert not list(tmp_path.rglob("*.json"))
