@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["Workspace"]
+__all__ = ["Workspace", "make_private"]
 
 _ID_LENGTH: Final = 12
 _FILE: Final = "tasks.db"
@@ -39,6 +39,17 @@ class Workspace:
         home = (base or Path("~/.claude/tasks")).expanduser().resolve()
         archives = Path("~/.claude/archives").expanduser() if base is None else home / "archives"
         return cls(chosen, home / chosen / _FILE, archives)
+
+
+def make_private(directory: Path) -> None:
+    """Make a directory and those above it that are missing, all for their owner only; raises OSError.
+
+    `Path.mkdir` gives its mode to the last one alone. What is there already keeps the rights that it has.
+    """
+    missing = [each for each in (directory, *directory.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+    directory.mkdir(exist_ok=True)
 
 
 def _short_hash(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 
 from taskcopilot.bridge.cursor import Cursor
 from taskcopilot.errors import ConflictError, InvalidArgumentError
+from taskcopilot.workspace import make_private
 
 __all__ = ["CursorFile"]
 
@@ -35,7 +36,7 @@ class CursorFile:
             raise InvalidArgumentError(
                 "--session: expected up to 100 letters, digits, dots, dashes or underscores", field="--session"
             )
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(directory)
         path = directory / f"{session}.cursor"
         lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWN)
         try:

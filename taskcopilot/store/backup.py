@@ -19,6 +19,7 @@ from taskcopilot.store import event_log
 from taskcopilot.store.faults import translate
 from taskcopilot.store.lock import Presence
 from taskcopilot.store.migrations import migrate
+from taskcopilot.workspace import make_private
 
 __all__ = ["back_up", "restore"]
 
@@ -45,7 +46,7 @@ def restore(copy: Path, database: Path, clock: Clock) -> Path | None:
     database of ours; then nothing is changed.
     """
     _refuse_missing(copy)
-    database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(database.parent)
     with Presence(database).nobody_else() as alone, _temporary(database) as temporary:
         if not alone:
             raise ConflictError(f"{database} is in use; stop the processes that have it open first")

@@ -24,7 +24,7 @@ from taskcopilot.store.faults import translate
 from taskcopilot.store.lock import Presence, WriteLock
 from taskcopilot.store.migrations import migrate
 from taskcopilot.store.transaction import ReadTx, Surroundings
-from taskcopilot.workspace import Workspace
+from taskcopilot.workspace import Workspace, make_private
 
 __all__ = ["Database"]
 
@@ -250,7 +250,7 @@ def _read_log(connection: sqlite3.Connection, after: int, limit: int) -> tuple[L
 
 def _prepare(path: Path) -> Presence:
     """Make the directory and the file for their owner only, before SQLite would make them for everybody."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(path.parent)
     presence = Presence(path)
     presence.enter()
     try:

@@ -21,6 +21,7 @@ from taskcopilot.clock import Clock
 from taskcopilot.config import Settings
 from taskcopilot.errors import InvalidArgumentError
 from taskcopilot.tls.certificate import Files
+from taskcopilot.workspace import make_private
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -101,7 +102,7 @@ def _still_does(files: Files, names: Sequence[str], now: datetime) -> bool:
 @contextlib.contextmanager
 def _alone(directory: Path) -> Iterator[None]:
     """Let one process at a time look and make."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(directory)
     opened = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(opened, fcntl.LOCK_EX)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from taskcopilot.errors import InvalidArgumentError, StoreError, StoreFullError
-from taskcopilot.workspace import Workspace
+from taskcopilot.workspace import Workspace, make_private
 
 __all__ = ["default_name", "locate", "unused", "write"]
 
@@ -65,7 +65,7 @@ def write(path: Path, content: bytes, *, unique: str) -> None:
     """
     temporary = path.with_name(f".{unique}.tmp")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         try:
             _write_through(temporary, content)
             temporary.replace(path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+import zlib
 from collections.abc import Callable
 
 import orjson
@@ -144,3 +145,20 @@ def test_a_flood_whose_answers_nobody_reads_is_bounded(
         grown = watched.memory() - before
     say(f"{flood}: {sent} taken, {grown / MIB:+.1f} MiB")
     assert grown < 6 * MIB
+
+
+@PATHS
+def test_compression_is_not_agreed_on(watched: Watched, path: str) -> None:
+    """A bomb of 204 KB that unpacks to 200 MB needs the extension; a frame that is marked as compressed is a breach."""
+    with socket.create_connection(("127.0.0.1", watched.port), timeout=20) as peer:
+        peer.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{watched.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n".encode()
+        )
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += peer.recv(1 << 16)
+    assert b" 101 " in head
+    assert b"extensions" not in head.partition(b"\r\n\r\n")[0].lower()
+    assert close_code(watched.port, frame(TEXT, zlib.compress(bytes(1 << 20)), rsv=4), path=path) == 1002

@@ -1,8 +1,9 @@
-"""MCP over stdio at random: every request is answered by JSON-RPC, and nothing else reaches standard output."""
+"""MCP at random: every request is answered by JSON-RPC, and over stdio nothing else reaches standard output."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,11 @@ from taskcopilot.tools.table import REGISTRY
 from tests.helpers.processes import Running, running
 from tests.security.json_shapes import JSON
 from tests.security.schemas import fitting
+from tests.security.watched import Watched
 
 pytestmark = pytest.mark.timeout(900)
+
+NEW = "2026-07-28"
 
 NAMES = st.sampled_from([tool.name for tool in REGISTRY if tool.name != "events_wait"])
 """All but the one that waits."""
@@ -99,3 +103,41 @@ def test_every_request_is_answered_by_protocol(
     say(f"{done} requests: " + ", ".join(f"{count} x {name}" for name, count in outcomes.items()))
     assert done >= wanted
     assert outcomes["result"] > wanted // 50
+
+
+def test_every_request_over_http_is_answered_by_protocol(
+    watched: Watched, size: Callable[[int, int], int], say: Callable[[str], None]
+) -> None:
+    """H4: the same requests, each for itself, and bodies that are none: JSON-RPC or a problem, never a 5xx."""
+    wanted, done, statuses = size(200, 1_000), 0, Counter[int]()
+    headers = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
+    meta = {"io.modelcontextprotocol/protocolVersion": NEW, "io.modelcontextprotocol/clientCapabilities": {}}
+
+    @settings(max_examples=wanted, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(REQUESTS, st.none() | NOISE, st.sampled_from([NEW, NEW, NEW, "2025-06-18", "x"]))
+    def answers(request: tuple[str, Any], noise: str | None, revision: str) -> None:
+        nonlocal done
+        done += 1
+        method, params = request
+        if isinstance(params, dict):
+            params = {**params, "_meta": meta}
+        name = params.get("name") if isinstance(params, dict) else None
+        more = {"MCP-Protocol-Version": revision, "Mcp-Method": method}
+        if isinstance(name, str) and name.isascii() and name.isprintable():
+            more["Mcp-Name"] = name.strip()
+        body = noise or json.dumps({"jsonrpc": "2.0", "id": done, "method": method, "params": params})
+        with watched.session.post(f"{watched.url}/mcp", data=body, headers=headers | more, timeout=20) as response:
+            statuses[response.status_code] += 1
+            assert response.status_code < 500, response.text
+            said = response.json()
+        assert "a defect of the bridge" not in response.text
+        if isinstance(error := said.get("error"), dict):
+            assert error["code"] != -32603, said
+
+    with watched.holding_no_more():
+        answers()
+        assert watched.answers()
+    counts = ", ".join(f"{statuses[status]} x {status}" for status in sorted(statuses))
+    say(f"{done} requests over HTTP: {counts}")
+    assert done >= wanted
+    assert statuses[200] > wanted // 50
