@@ -57,6 +57,7 @@ def schema(event_type: str) -> dict[str, Any]:
     return {"$schema": _DIALECT, "$id": f"/schemas/{event_type}.json"} | found
 
 
+@cache
 def schemas(reference: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """Return type -> schema by reference, and what they refer to; `reference` has a place for the name, `{model}`."""
     wanted = [(model, "serialization") for model in MODELS.values()]
