@@ -10,10 +10,12 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import RawRequestMessage
+from yarl import URL
 
 from taskcopilot.core import Core, background
 from taskcopilot.errors import InvalidArgumentError
@@ -103,6 +105,7 @@ async def listening(app: web.Application, host: str, port: int) -> AsyncIterator
         await runner.setup()
         assert runner.server is not None  # noqa: S101 - set up
         inside = partial(Entrance, app[CROWD], leaving, runner.server)
+        runner.server.request_factory = partial(_with_target, runner.server.request_factory)
         runner.server.request_handler = partial(_expecting, runner.server.request_handler)
         try:
             async with _open(app, inside, host, port) as found:
@@ -113,6 +116,13 @@ async def listening(app: web.Application, host: str, port: int) -> AsyncIterator
                 transport.abort()
     finally:
         await runner.cleanup()
+
+
+def _with_target(make: Callable[..., web.BaseRequest], message: RawRequestMessage, *more: Any) -> web.BaseRequest:
+    """Give a CONNECT without a target an empty one: aiohttp has none, fails, and would keep the connection for ever."""
+    if not message.path:
+        message = message._replace(path="", url=URL())
+    return make(message, *more)
 
 
 async def _expecting(

@@ -38,6 +38,7 @@ REFUSED: dict[str, bytes] = {
     "a method that is not there": b"BREW /health HTTP/1.1\r\n" + HOST + END,
     "TRACE": b"TRACE /health HTTP/1.1\r\n" + HOST + END,
     "CONNECT": b"CONNECT evil.example:443 HTTP/1.1\r\n" + HOST + END,
+    "a connect to nowhere": b"CONNECT \r\n" + HOST + END,
     "no target": b"GET  HTTP/1.1\r\n" + HOST + END,
     "two targets": b"GET /a /b HTTP/1.1\r\n" + HOST + END,
     "a target of bytes": b"GET /\xff\xfe HTTP/1.1\r\n" + HOST + END,
