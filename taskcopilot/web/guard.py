@@ -64,10 +64,14 @@ class Guard:
         self._origins = frozenset(map(_allowed_origin, origins))
 
     @classmethod
-    def of(cls, settings: Settings) -> Guard:
-        """Build the guard that the settings ask for; the address that we were told to listen on is a name of ours."""
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        own = () if host in LOOPBACK | _ANY_ADDRESS else (host,)
+    def of(cls, settings: Settings, listening: str | None = None) -> Guard:
+        """Build the guard that the settings ask for.
+
+        The addresses that we were told to listen on are names of ours: `--host`, and that of a port of its own.
+        """
+        told = (settings.host, listening or settings.host)
+        names = {f"[{address}]" if ":" in address else address for address in told}
+        own = names - LOOPBACK - _ANY_ADDRESS
         return cls(hosts=(*own, *settings.allow_hosts), origins=settings.allow_origins)
 
     def refusal(self, claims: Claims, port: int) -> RefusedError | None:

@@ -12,6 +12,7 @@ import pytest
 
 from taskcopilot.config import Settings
 from taskcopilot.errors import InvalidArgumentError
+from taskcopilot.web import entrance
 from taskcopilot.web.crowd import Crowd, WriteRates
 from taskcopilot.web.keys import CROWD, HUB
 from tests.helpers.raw import RawAnswer, raw, read_answer, request
@@ -90,6 +91,25 @@ async def test_a_socket_that_finds_no_place_is_told_so_by_status(serve) -> None:
         with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
             await other.ws_connect(server.ws_url)
         assert caught.value.status == 503
+
+
+async def test_a_crowd_that_is_turned_away_is_bounded_itself(serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many are told why; beyond that they are cut off without a word, and those inside go on."""
+    monkeypatch.setattr(entrance, "_LEAVING", 3)
+    async with crowded(serve, max_connections=2) as (server, _):
+        pairs = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(6)]
+        async with asyncio.timeout(DEADLINE):
+            heard = [await taken(reader) for reader, _ in pairs]
+        for _, writer in pairs:
+            writer.close()
+        assert [answer[:12] for answer in heard] == [b"HTTP/1.1 503"] * 3 + [b""] * 3
+
+
+async def taken(reader: asyncio.StreamReader) -> bytes:
+    """Read to the end, or to a reset."""
+    with contextlib.suppress(ConnectionError):
+        return await reader.read()
+    return b""
 
 
 def test_addresses_are_counted_apart() -> None:

@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from mcp import Client
 
+from taskcopilot.mcp import http as sessions_of_mcp
 from taskcopilot.mcp.contents import ERROR_KEY
 from taskcopilot.tools.table import REGISTRY
 from tests.helpers.processes import environment
@@ -161,6 +162,25 @@ async def test_a_session_of_an_old_client_ends_when_it_says_so(server: RunningSe
     headers["Mcp-Session-Id"] = "never"
     async with server.http.post("/mcp", json=PING, headers=headers) as response:
         assert response.status == 404
+
+
+async def test_a_session_too_many_is_refused_and_the_others_go_on(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503; whoever has a session keeps it, and one that ends makes room. New clients need none."""
+    monkeypatch.setattr(sessions_of_mcp, "MAX_SESSIONS", 2)
+    server = await serve()
+    held = [await begin(server) for _ in range(2)]
+    hello = {"protocolVersion": OLD, "capabilities": {}, "clientInfo": {"name": "old", "version": "1"}}
+    first = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}
+    async with server.http.post("/mcp", json=first, headers=headers_for(OLD)) as response:
+        assert response.status == 503
+    for headers in held:
+        async with server.http.post("/mcp", json=PING, headers=headers) as response:
+            assert response.status == 200
+    async with server.http.delete("/mcp", headers=held[0]) as response:
+        assert response.status == 200
+    await begin(server)
 
 
 async def test_a_bridge_of_which_nobody_asks_for_mcp_does_without_the_sdk(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import aiohttp
 import orjson
 import pytest
 
+from taskcopilot.bridge.options import MAX_BATCH_EVENTS, MAX_BATCH_MS, MAX_LAST, MAX_TYPE_LENGTH, MAX_TYPES
 from taskcopilot.events import Payload, StreamCompleted, StreamProgress
 from taskcopilot.store.event_log import PAGE
 from taskcopilot.store.transaction import Tx
@@ -95,15 +96,19 @@ async def test_a_batch_brings_many_events_in_one_message(
         ({"since": 1, "last": 2}, "last"),
         ({"last": 0}, "last"),
         ({"last": True}, "last"),
+        ({"last": MAX_LAST + 1}, "last"),
         ({"snapshot": "yes"}, "snapshot"),
         ({"snapshot": True, "since": 1}, "snapshot"),
         ({"filter": []}, "filter"),
         ({"filter": {"types": ["*"]}}, "filter.types"),
         ({"filter": {"eventTypes": []}}, "filter.eventTypes"),
         ({"filter": {"eventTypes": [5]}}, "filter.eventTypes"),
+        ({"filter": {"eventTypes": ["task.*"] * (MAX_TYPES + 1)}}, "filter.eventTypes"),
+        ({"filter": {"eventTypes": ["x" * (MAX_TYPE_LENGTH + 1)]}}, "filter.eventTypes"),
         ({"batch": {}}, "batch.maxMs"),
         ({"batch": {"maxMs": 0}}, "batch.maxMs"),
-        ({"batch": {"maxMs": 5, "maxEvents": 5_000}}, "batch.maxEvents"),
+        ({"batch": {"maxMs": MAX_BATCH_MS + 1}}, "batch.maxMs"),
+        ({"batch": {"maxMs": 5, "maxEvents": MAX_BATCH_EVENTS + 1}}, "batch.maxEvents"),
         ({"conflate": ["task.completed"]}, "conflate"),
         ({"conflate": "stream.progress"}, "conflate"),
     ],

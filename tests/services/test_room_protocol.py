@@ -130,6 +130,10 @@ async def test_answers_and_errors_are_correlated(
         (b'{"type":"request","event":"ping","id":7}', "DECODE_ERROR"),
         (b'{"type":"request","event":"subscribe","data":{"channel":["global"]}}', "INVALID_CHANNEL"),
         (b'{"type":"request","event":"subscribe","data":{"channel":""}}', "INVALID_CHANNEL"),
+        (
+            b'{"type":"request","event":"subscribe","data":{"channel":"workflow:' + b"x" * 256 + b'"}}',
+            "INVALID_CHANNEL",
+        ),
         (b'{"type":"subscribe"}', "INVALID_CHANNEL"),
         (b'{"type":"subscribe","session_id":"s"}', "INVALID_CHANNEL"),
         (b'{"type":"subscribe","payload":{"topics":["task:*"]}}', "INVALID_CHANNEL"),

@@ -228,3 +228,34 @@ def test_an_allowed_origin_that_is_none_is_an_error(origin: str) -> None:
 def test_the_address_that_we_listen_on_is_a_name_of_ours(listen: str, host: str, expected: str) -> None:
     """Whoever says --host 192.168.1.5 need not say it twice; a wildcard is nobody's name."""
     assert verdict(Guard.of(Settings.load({"host": listen}, {})), hosts=[host]) == expected
+
+
+def test_a_port_with_an_address_of_its_own_has_both_names() -> None:
+    """That of the bridge stays one; a wildcard adds none."""
+    settings = Settings.load({"host": "192.168.1.5"}, {})
+    for listening, host in (("192.168.1.6", "192.168.1.6"), ("192.168.1.6", "192.168.1.5"), ("0.0.0.0", "192.168.1.5")):
+        assert verdict(Guard.of(settings, listening), hosts=[f"{host}:9090"]) == "welcome"
+    assert verdict(Guard.of(settings, "0.0.0.0"), hosts=["0.0.0.0:9090"]) == "FOREIGN_HOST"
+
+
+@pytest.mark.parametrize(
+    ("claims", "expected"),
+    [
+        ({"origins": ["https://localhost:9090"]}, "welcome"),
+        ({"origins": ["http://localhost:9090"]}, "FOREIGN_ORIGIN"),
+        ({"origins": ["wss://localhost:9090"]}, "FOREIGN_ORIGIN"),
+        ({"origins": ["https://localhost"]}, "FOREIGN_ORIGIN"),
+        ({"hosts": ["localhost"]}, "FOREIGN_HOST"),
+    ],
+)
+def test_over_tls_pages_come_over_tls_too(claims: dict[str, list[str]], expected: str) -> None:
+    """C2: what was loaded in plain HTTP could be anybody's."""
+    assert verdict(scheme="https", **claims) == expected
+
+
+@pytest.mark.parametrize(("scheme", "port"), [("http", 80), ("https", 443)])
+def test_the_port_of_the_scheme_need_not_be_named(scheme: str, port: int) -> None:
+    """Browsers leave it out."""
+    claims = {"method": "GET", "target": "/", "hosts": ["localhost"], "origins": [f"{scheme}://localhost"]}
+    assert Guard().refusal(Claims(**claims, scheme=scheme), port) is None
+    assert Guard().refusal(Claims(**claims, scheme=scheme), 8080) is not None

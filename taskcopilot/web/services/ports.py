@@ -117,12 +117,12 @@ async def service_ports(core: Core, app: web.Application) -> AsyncIterator[dict[
 async def _port(core: Core, app: web.Application, service: Service) -> AsyncIterator[str]:
     """Serve one service on its own port; its sockets are those of the main application, and end with them."""
     desk = app[DESKS][service.name]
-    own = web.Application(middlewares=[problems, guarding(Guard.of(core.settings))])
+    asked = core.settings.service_addresses.get(service.name, Address(None, None))
+    host = asked.host or core.settings.services_host
+    own = web.Application(middlewares=[problems, guarding(Guard.of(core.settings, host))])
     own[CORE], own[_DESK], own[SOCKETS] = core, desk, app[SOCKETS]
     own[REFUSALS], own[CROWD], own[TLS] = app[REFUSALS], app[CROWD], app[TLS]
     own.router.add_get("/{path:.*}", _serve_port)
-    asked = core.settings.service_addresses.get(service.name, Address(None, None))
-    host = asked.host or core.settings.services_host
     port = service.port if asked.port is None else asked.port
     async with listening(own, host, port) as server:
         desk.host, desk.port = server.host, server.port
