@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
@@ -19,8 +18,6 @@ __all__ = ["read_json", "read_object", "read_optional_object"]
 
 T = TypeVar("T")
 
-_MAX_INTEGER: Final = 2**63 - 1
-_LONG_NUMBER: Final = re.compile(rb"[0-9]{19}")
 _OCTETS: Final = "application/octet-stream"
 _UTF_8: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
@@ -98,8 +95,6 @@ def _decode(body: bytes, most: int) -> Any:
     except orjson.JSONDecodeError as error:
         raise _malformed(f"the body is no JSON: {error}") from None
     _refuse_depth(body, value, most)
-    if _LONG_NUMBER.search(body):
-        _refuse_huge_integers(value)
     return value
 
 
@@ -118,15 +113,6 @@ def _refuse_depth(body: bytes, value: Any, most: int) -> None:
         if not level:
             return
     raise _malformed(f"the body is nested deeper than {most} levels")
-
-
-def _refuse_huge_integers(value: Any) -> None:
-    """Refuse what the database cannot hold. Walks level by level, and so needs no stack."""
-    level = [value]
-    while level:
-        if any(isinstance(item, int) and abs(item) > _MAX_INTEGER for item in level):
-            raise _malformed("a number in the body does not fit into 64 bits")
-        level = [item for container in level for item in _items(container)]
 
 
 def _items(value: Any) -> Any:
