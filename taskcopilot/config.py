@@ -112,6 +112,21 @@ def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def _some(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    chosen = _list(text)
+    if unknown := set(chosen) - set(known):
+        raise ValueError(f"no {min(unknown)!r}; there are {', '.join(known)}")
+    return chosen
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    return () if text.strip() == "off" else _some(text, ("token", "jwt"))
+
+
+def _algorithms(text: str) -> tuple[str, ...]:
+    return _some(text, ("HS256", "RS256", "EdDSA"))
+
+
 def _addresses(text: str) -> dict[str, Address]:
     return dict(map(_address, _list(text)))
 
@@ -210,6 +225,14 @@ TABLE: Final = (
     ),
     Setting("tls_self_signed", _switch, False, "make a certificate for this machine, and keep it by the database"),
     Setting("tls_handshake_timeout", _seconds, 10.0, "seconds for the TLS handshake"),
+    Setting("auth", _kinds, (), "tokens that clients have to show: off, token, jwt, or token,jwt"),
+    Setting("auth_timeout", _seconds, 5.0, "seconds for a socket to show its token"),
+    Setting("jwt_algorithms", _algorithms, (), "algorithms of JWTs, as a comma list of HS256, RS256, EdDSA"),
+    Setting("jwt_secret", str, None, "secret of JWTs signed with HS256, 32 bytes or more"),
+    Setting("jwt_key", Path, None, "file with the public key (PEM) of JWTs signed with RS256 or EdDSA"),
+    Setting("jwt_jwks", str, None, "file or https address of the public keys (JWKS) of JWTs"),
+    Setting("jwt_issuer", str, None, "what a JWT has to name as its issuer"),
+    Setting("jwt_audience", str, None, "what a JWT has to name among its audience"),
 )
 """Every setting there is, in the order of the help."""
 
@@ -253,6 +276,14 @@ class Settings:
     skills_db: Path | None
     skills_tick: float
     services_secret: str | None
+    auth: tuple[str, ...]
+    auth_timeout: float
+    jwt_algorithms: tuple[str, ...]
+    jwt_secret: str | None
+    jwt_key: Path | None
+    jwt_jwks: str | None
+    jwt_issuer: str | None
+    jwt_audience: str | None
     tls_cert: Path | None
     tls_key: Path | None
     tls_key_password_file: Path | None

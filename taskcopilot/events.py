@@ -13,6 +13,7 @@ from taskcopilot.model import Omittable, WireModel
 from taskcopilot.topics import topic
 
 __all__ = [
+    "NO_STREAM",
     "PAYLOADS",
     "AgentActivity",
     "AgentCompleted",
@@ -38,6 +39,9 @@ __all__ = [
     "TaskUpdated",
 ]
 
+NO_STREAM: Final = "default"
+"""What agents at a task without a stream report as their stream."""
+
 TaskStatus = Literal["pending", "in_progress", "blocked", "completed", "cancelled"]
 
 
@@ -47,7 +51,8 @@ class Event:
 
     `rooms` are the rooms of a service that it also goes to, each as `service/room`, the most specific first; after them
     the mark of the connection that published it, if one did, as `service/~connection`. An event with the number 0
-    is passing: it is delivered to who is in its rooms now, and never was in the log.
+    is passing: it is delivered to who is in its rooms now, and never was in the log. `about` are the topics of the task
+    and the stream that it belongs to, beside its own: who may see one of them may see the event.
     """
 
     seq: int
@@ -56,6 +61,7 @@ class Event:
     type: str
     data: bytes
     rooms: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
 
 
 class Payload(WireModel):

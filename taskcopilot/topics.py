@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from taskcopilot.errors import InvalidArgumentError, InvalidPatternError
 
@@ -19,6 +19,7 @@ __all__ = [
     "Pattern",
     "Room",
     "Selector",
+    "Sight",
     "declare_entities",
     "glob_match",
     "topic",
@@ -115,12 +116,24 @@ class Room(Pattern):
         return self.text in rooms
 
 
+class Sight(Protocol):
+    """What somebody may see: `View` of auth/access.py. Hashable; equal ones see the same."""
+
+    def sees(self, topics: Iterable[str]) -> bool:
+        """Tell whether what is about all these topics may be seen."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """A pattern, and the event types that are wanted of what it matches: globs, or None for all of them."""
+    """A pattern, the event types that are wanted of what it matches (globs, or None for all), and who asks.
+
+    `view` is what the asking one may see, None for everything: what is not in view is not wanted.
+    """
 
     pattern: Pattern
     types: frozenset[str] | None = None
+    view: Sight | None = None
 
     @classmethod
     def of(cls, text: str, types: frozenset[str] | None = None) -> Selector:
@@ -131,9 +144,13 @@ class Selector:
         """Tell whether events of this type are wanted."""
         return self.types is None or any(glob_match(glob, event_type) for glob in self.types)
 
-    def matches(self, topic: str, event_type: str, rooms: Sequence[str] = ()) -> bool:
+    def may_see(self, topic: str, about: Sequence[str] = ()) -> bool:
+        """Tell whether what is on a topic, and about others too, may be seen by who asks."""
+        return self.view is None or self.view.sees((topic, *about))
+
+    def matches(self, topic: str, event_type: str, rooms: Sequence[str] = (), about: Sequence[str] = ()) -> bool:
         """Tell whether an event is wanted."""
-        return self.pattern.covers(topic, rooms) and self.wants_type(event_type)
+        return self.pattern.covers(topic, rooms) and self.wants_type(event_type) and self.may_see(topic, about)
 
 
 def _problem(text: str) -> str | None:

@@ -11,6 +11,7 @@ Importing this loads the standard library only; `websocket-client` and `requests
 
 from task_copilot_client.client import TaskCopilotClient
 from task_copilot_client.errors import (
+    AuthenticationError,
     CertificateError,
     EventsLostError,
     NoEventLogError,
@@ -23,6 +24,7 @@ from task_copilot_client.iteration import EventIterator
 from task_copilot_client.messages import Event
 
 __all__ = [
+    "AuthenticationError",
     "CertificateError",
     "Event",
     "EventIterator",

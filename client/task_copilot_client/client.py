@@ -13,9 +13,10 @@ from task_copilot_client.address import Address
 from task_copilot_client.backoff import full_jitter
 from task_copilot_client.clock import SYSTEM_CLOCK, Clock
 from task_copilot_client.connection import Connection
+from task_copilot_client.credentials import Credentials, TokenSource
 from task_copilot_client.cursor import Cursor
 from task_copilot_client.debugging import log_to_stderr
-from task_copilot_client.errors import UnreachableError
+from task_copilot_client.errors import AuthenticationError, UnreachableError
 from task_copilot_client.inbox import Inbox
 from task_copilot_client.iteration import EventIterator, Surroundings
 from task_copilot_client.runner import Options
@@ -49,6 +50,7 @@ class TaskCopilotClient:
         poll_interval: float = 30,
         debug: bool = False,
         *,
+        token: TokenSource = None,
         connect_timeout: float = 5.0,
         request_timeout: float = 10.0,
         answer_timeout: float = 10.0,
@@ -60,11 +62,14 @@ class TaskCopilotClient:
     ) -> None:
         """Prepare a client; nothing is sent before `connect`.
 
+        `token` is what a bridge with authentication wants to see, or a function that returns it: called, by any thread
+        of the client's or yours, for each new connection and when its token was refused. By default it is the value of
+        the variable TASKCOPILOT_TOKEN.
         `ping_interval` is the bridge's: after 2.5 of them without a byte the connection counts as lost.
         `probe_interval` is how often a WebSocket is tried while polling, `max_backoff` caps the pause between two tries
         to reconnect. `ca_file` holds the authorities (PEM) that an https bridge's certificate has to come from, or its
-        own certificate; by default those of the system are trusted. ValueError for an address that is none, an interval
-        that is not positive, and a `ca_file` that cannot be used.
+        own certificate; by default those of the system are trusted. ValueError for an address or a token that is none,
+        an interval that is not positive, and a `ca_file` that cannot be used.
         """
         if min(poll_interval, ping_interval, probe_interval, connect_timeout, request_timeout) <= 0:
             raise ValueError("intervals and time-outs must be positive")
@@ -81,6 +86,7 @@ class TaskCopilotClient:
         self._clock = clock
         self._connection = Connection(
             address,
+            Credentials(token),
             clock,
             connect_timeout=connect_timeout,
             request_timeout=request_timeout,
@@ -130,6 +136,14 @@ class TaskCopilotClient:
         return self._connection.is_up
 
     @property
+    def refusal(self) -> AuthenticationError | None:
+        """Why the bridge lets us in no longer, or never did: the token is missing or not good. None while it does.
+
+        The client goes on trying, with a token that is a function as soon as that returns a better one.
+        """
+        return self._connection.credentials.refusal
+
+    @property
     def cursor(self) -> str | None:
         """Up to where every callback has returned, as "<epoch>:<seq>"; None before anything is known.
 
@@ -148,8 +162,10 @@ class TaskCopilotClient:
         return str(self._connection.http.head())
 
     def __enter__(self) -> Self:
-        """Connect; raises UnreachableError when that fails."""
+        """Connect; raises UnreachableError when that fails, AuthenticationError when it is for the token."""
         if not self.connect():
+            if self.refusal is not None:
+                raise self.refusal
             raise UnreachableError(f"no bridge answers at {self.api_base}")
         return self
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from task_copilot_client.address import Address
 from task_copilot_client.clock import Clock
+from task_copilot_client.credentials import Credentials
 from task_copilot_client.cursor import Gap
 from task_copilot_client.dispatch import Delivery, Dispatcher, Notice
 from task_copilot_client.errors import NO_ANSWER, SubscriptionError
@@ -37,6 +38,7 @@ class Connection:
     def __init__(
         self,
         address: Address,
+        credentials: Credentials,
         clock: Clock,
         *,
         connect_timeout: float,
@@ -55,10 +57,13 @@ class Connection:
         self.registry = Registry()
         self.dispatcher = Dispatcher(self._callbacks_of)
         self.feed = Feed(self.registry, self.dispatcher, self.report_gap)
-        self.http = Http(address, connect_timeout=connect_timeout, timeout=request_timeout, ca_file=ca_file)
+        self.credentials = credentials
+        self.http = Http(
+            address, credentials, connect_timeout=connect_timeout, timeout=request_timeout, ca_file=ca_file
+        )
         tls = trusting(ca_file) if address.is_secure else None
         self.websocket = WebSocketSource(
-            address, self.feed, clock, timeout=connect_timeout, ping_interval=ping_interval, tls=tls
+            address, credentials, self.feed, clock, timeout=connect_timeout, ping_interval=ping_interval, tls=tls
         )
         self._polling = PollingSource(self.http, self.feed)
 

@@ -5,6 +5,7 @@ TaskCopilotError
 ├── EventsLostError        an iterator was too slow, and the server keeps no log
 ├── ToolError              the bridge refused a tool call
 └── UnreachableError       nobody answers there, or not in a language that we know; also a ConnectionError
+    ├── AuthenticationError  the bridge wants a token, or another one
     ├── CertificateError   whoever answers there cannot prove to be the bridge
     └── NoEventLogError    an HTTP server without GET /api/events
 """
@@ -15,6 +16,7 @@ from typing import Any, Final
 
 __all__ = [
     "NO_ANSWER",
+    "AuthenticationError",
     "CertificateError",
     "EventsLostError",
     "NoEventLogError",
@@ -86,6 +88,13 @@ class UnreachableError(TaskCopilotError, ConnectionError):
 
 class CertificateError(UnreachableError):
     """The certificate is of no authority that is trusted, of another name, or not valid now. Nothing was sent."""
+
+
+class AuthenticationError(UnreachableError):
+    """The bridge answers, and lets nobody in without a good token: none was shown, or one that is not good (any more).
+
+    Nothing was carried out.
+    """
 
 
 class NoEventLogError(UnreachableError):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 from task_copilot_client.address import Address
+from task_copilot_client.credentials import Credentials
 from task_copilot_client.cursor import Cursor, Gap, as_seq
 from task_copilot_client.errors import NoEventLogError, ToolError, UnreachableError
 from task_copilot_client.messages import Event, MalformedError, read_event, read_gap
@@ -34,6 +35,8 @@ PAGE: Final = 500
 MAX_TOPICS: Final = 4_000
 """Characters of a query up to which topics are named; servers refuse request lines from 8,190 on."""
 
+_UNAUTHORIZED: Final = 401
+
 _PROBLEM_MEMBERS: Final = frozenset({"type", "title", "status", "detail", "code", "field", "error"})
 
 
@@ -54,8 +57,17 @@ class Http:
     the authorities that are trusted instead of those of the system.
     """
 
-    def __init__(self, address: Address, *, connect_timeout: float, timeout: float, ca_file: str | None = None) -> None:
+    def __init__(
+        self,
+        address: Address,
+        credentials: Credentials,
+        *,
+        connect_timeout: float,
+        timeout: float,
+        ca_file: str | None = None,
+    ) -> None:
         self._base = address.api_base
+        self._credentials = credentials
         self._verify = True if ca_file is None else ca_file
         self._timeouts = (connect_timeout, timeout)
         self._trust_environment = not address.is_local
@@ -69,7 +81,7 @@ class Http:
 
         May return events that match no pattern: topics too many for a URL are left out, and where a comma would split
         one it asks for any character instead. Raises NoEventLogError when the server has no log to read, and
-        UnreachableError for everything else that goes wrong.
+        UnreachableError for everything else that goes wrong, AuthenticationError among it.
         """
         query = {"since": str(since), "limit": str(PAGE)}
         topics = ",".join(pattern.replace(",", "?") for pattern in patterns)
@@ -90,7 +102,8 @@ class Http:
     def call(self, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Call a tool and return its output; ToolError when it is refused, UnreachableError when nobody answers.
 
-        Raises ValueError or TypeError for arguments that JSON cannot hold; nothing was sent then.
+        Raises AuthenticationError when the bridge wants another token, and ValueError or TypeError for arguments that
+        JSON cannot hold; nothing was sent then.
         """
         body = json.dumps(arguments, allow_nan=False).encode()
         response = self._send("POST", f"/api/tools/{quote(tool, safe='')}", body)
@@ -105,6 +118,16 @@ class Http:
         return answer
 
     def _send(self, method: str, path: str, body: bytes | None = None) -> requests.Response:
+        """Ask; who is not let in did not change anything, so asking again with another token is safe."""
+        response = self._request(method, path, body, self._credentials.header())
+        if response.status_code == _UNAUTHORIZED and self._credentials.is_renewable:
+            response = self._request(method, path, body, self._credentials.header(fresh=True))
+        if response.status_code == _UNAUTHORIZED:
+            raise self._credentials.refused(f"{self._base} wants a valid token (HTTP 401)")
+        self._credentials.accepted()
+        return response
+
+    def _request(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> requests.Response:
         import requests  # noqa: PLC0415 - loaded when it is needed
 
         with requests.Session() as session:
@@ -114,13 +137,19 @@ class Http:
                     method,
                     self._base + path,
                     data=body,
-                    headers={"Content-Type": "application/json"} if body is not None else None,
+                    headers=headers if body is None else {**headers, "Content-Type": "application/json"},
+                    auth=_unchanged,
                     timeout=self._timeouts,
                     verify=self._verify,
                     allow_redirects=False,
                 )
             except requests.RequestException as error:
                 raise unreachable(f"{method} {self._base}{path}", error) from error
+
+
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keep the headers as they are: otherwise a password in `~/.netrc` would take the place of the token."""
+    return request
 
 
 def _read(response: requests.Response, path: str, reader: Callable[[Any], _T]) -> _T:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from task_copilot_client.address import Address
 from task_copilot_client.clock import Clock
+from task_copilot_client.credentials import Credentials
+from task_copilot_client.errors import AuthenticationError
 from task_copilot_client.feed import Feed
 from task_copilot_client.machine import Outcome
 from task_copilot_client.session import Session
@@ -38,8 +40,16 @@ CLOSE_TIMEOUT: Final = 1.0
 _TEXT, _BINARY, _CLOSE = 1, 2, 8
 
 
+_UNAUTHORIZED: Final = 401
+_TOKEN_ENDED: Final = 4401
+
+
 class _LostError(Exception):
     """The connection has ended, whoever ended it; the text says how."""
+
+
+class _RefusedError(_LostError):
+    """It has ended for our token."""
 
 
 class WebSocketSource:
@@ -51,6 +61,7 @@ class WebSocketSource:
     def __init__(
         self,
         address: Address,
+        credentials: Credentials,
         feed: Feed,
         clock: Clock,
         *,
@@ -61,6 +72,7 @@ class WebSocketSource:
         """`tls` checks the certificate of an address that is secure."""
         self._tls = tls
         self._address = address
+        self._credentials = credentials
         self._feed = feed
         self._clock = clock
         self._timeout = timeout
@@ -71,12 +83,14 @@ class WebSocketSource:
     def open(self) -> Outcome:
         """Connect and upgrade: OPENED, or REFUSED with the reason in the log."""
         try:
-            self._socket = _connect(self._address, self._timeout, self._tls)
+            self._socket = _connect(self._address, self._credentials.header(fresh=True), self._timeout, self._tls)
         except ImportError:
             _log.warning("websocket-client is not installed: polling over HTTP only")
-        except _LostError as error:
+        except (AuthenticationError, _LostError) as error:
+            self._note(error)
             _log.debug("no WebSocket at %s: %s", self._address.ws_url, error)
         else:
+            self._credentials.accepted()
             _log.info("WebSocket connected to %s", self._address.ws_url)
             return Outcome.OPENED
         return Outcome.REFUSED
@@ -87,10 +101,15 @@ class WebSocketSource:
         try:
             return self._converse(session, signals)
         except _LostError as error:
+            self._note(error)
             _log.warning("WebSocket lost: %s", error)
             return Outcome.LOST if session.heard else Outcome.DROPPED
         finally:
             self.close()
+
+    def _note(self, error: Exception) -> None:
+        if isinstance(error, _RefusedError):
+            self._credentials.refused(f"{self._address.ws_url} wants a valid token ({error})")
 
     def _converse(self, session: Session, signals: Signals) -> Outcome:
         if self._socket is None:
@@ -155,15 +174,22 @@ class _Pump:
             opcode, data = self._used.recv_data(control_frame=True)
         self._heard_at = self._clock.monotonic()
         if opcode == _CLOSE:
-            raise _LostError(f"the bridge closed it ({_close_code(data)})")
+            code = int.from_bytes(data[:2], "big")
+            kind = _RefusedError if code == _TOKEN_ENDED else _LostError
+            raise kind(f"the bridge closed it ({f'code {code}' if len(data) > 1 else 'no code'})")
         return bytes(data) if opcode in (_TEXT, _BINARY) else None
 
 
-def _connect(address: Address, timeout: float, tls: ssl.SSLContext | None) -> WebSocket:
+def _connect(address: Address, header: dict[str, str], timeout: float, tls: ssl.SSLContext | None) -> WebSocket:
     """Open a WebSocket: no Origin, no redirects, certificates checked."""
     import websocket  # noqa: PLC0415 - loaded when it is needed
 
-    options: dict[str, Any] = {"suppress_origin": True, "skip_utf8_validation": True, "redirect_limit": 0}
+    options: dict[str, Any] = {
+        "header": header,
+        "suppress_origin": True,
+        "skip_utf8_validation": True,
+        "redirect_limit": 0,
+    }
     if tls is not None:
         options["sslopt"] = {"context": tls}
     with _losses():
@@ -188,10 +214,13 @@ def _direct(address: Address, timeout: float, tls: ssl.SSLContext | None) -> soc
 @contextlib.contextmanager
 def _losses() -> Iterator[None]:
     """Turn whatever websocket-client raises when a connection fails into _LostError."""
-    from websocket import WebSocketException  # noqa: PLC0415
+    from websocket import WebSocketBadStatusException, WebSocketException  # noqa: PLC0415
 
     try:
         yield
+    except WebSocketBadStatusException as error:
+        kind = _RefusedError if error.status_code == _UNAUTHORIZED else _LostError
+        raise kind(f"HTTP {error.status_code}") from error
     except (OSError, WebSocketException, ValueError, struct.error) as error:
         raise _LostError(f"{type(error).__name__}: {error}") from error
 
@@ -199,7 +228,3 @@ def _losses() -> Iterator[None]:
 def _discard(used: Any) -> None:
     """Give the file descriptor back, whatever state the conversation is in."""
     used.shutdown()
-
-
-def _close_code(data: bytes) -> str:
-    return f"code {int.from_bytes(data[:2], 'big')}" if len(data) > 1 else "no code"

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from taskcopilot.auth.access import EVERYTHING, Access
+from taskcopilot.auth.identity import Identity
+from taskcopilot.auth.lease import Lease
 from taskcopilot.bridge.cursor import Cursor, Position
 from taskcopilot.bridge.frames import PING, text_frame
 from taskcopilot.bridge.hub import Hub
@@ -17,16 +20,19 @@ from taskcopilot.bridge.protocol import (
     ErrorCode,
     ProtocolError,
     Subscribe,
+    encode_authenticated,
     encode_error,
+    encode_expiring,
     encode_ping,
     encode_pong,
     encode_snapshot,
     encode_subscribed,
 )
 from taskcopilot.bridge.rate import Pace
-from taskcopilot.bridge.session import Answer, Drop, Hold, Keepalive, Session, Wish
+from taskcopilot.bridge.session import Answer, Drop, Hold, Keepalive, Session, Show, Wish
 from taskcopilot.bridge.wire import WebSocketWire
 from taskcopilot.clock import Clock, iso
+from taskcopilot.errors import RefusedError
 from taskcopilot.topics import Selector
 
 __all__ = ["Connection", "Past"]
@@ -51,8 +57,20 @@ class Past(Protocol):
         """Return the number after which the newest `count` matching events come."""
         ...
 
+    async def first_hidden(self, selectors: Sequence[Selector]) -> int | None:
+        """Return the index of the first selector that could match what its own view does not show, None for none."""
+        ...
+
     async def snapshot(self, selectors: Sequence[Selector]) -> tuple[int, bytes]:
         """Return the state of what the selectors match as JSON, and the number of the newest event that is in it."""
+        ...
+
+
+class Lets(Protocol):
+    """Who checks the tokens that the client shows; see web/doorkeeper.py."""
+
+    async def __call__(self, token: str) -> Identity:
+        """Return whom a token stands for; raises RefusedError for one that is not good."""
         ...
 
 
@@ -69,6 +87,9 @@ class Connection:
         *,
         max_patterns: int,
         message_rate: float,
+        access: Access = EVERYTHING,
+        identify: Lets | None = None,
+        lease: Lease | None = None,
     ) -> None:
         self._hub = hub
         self._sink = sink
@@ -76,8 +97,10 @@ class Connection:
         self._clock = clock
         self._member = hub.attach(sink, wire)
         self._wire = wire
-        self._session = Session(self._member.holdings, max_patterns)
+        self._session = Session(self._member.holdings, max_patterns, access)
         self._pace = Pace(message_rate, clock.monotonic())
+        self._identify = identify
+        self._lease = lease
         self._keepalive = Keepalive()
 
     def heard(self) -> bool:
@@ -123,6 +146,9 @@ class Connection:
             case Answer():
                 received["ping"] += 1
                 self._send(encode_pong(wish.request_id, self._at()))
+            case Show():
+                received["auth"] += 1
+                await self._show(wish)
             case None:
                 received["pong"] += 1
 
@@ -134,6 +160,12 @@ class Connection:
         self._sink.write(PING)
         return True
 
+    def warn(self, lease: Lease) -> None:
+        """Tell the client that its token ends soon."""
+        expires = None if lease.identity is None else lease.identity.expires_at
+        reason = "revoked" if lease.is_revoked else "expires"
+        self._send(encode_expiring(self._at(), reason, None if expires is None else iso(expires)))
+
     def close(self) -> None:
         """Leave the hub; idempotent."""
         self._hub.detach(self._member)
@@ -141,6 +173,7 @@ class Connection:
     async def _hold(self, wish: Hold) -> None:
         """Grant a subscribe. From the registration to the answer nothing is awaited: no event comes in between."""
         request = wish.request
+        await self._refuse_hidden(wish)
         since, state = await self._start(wish)
         if since is not None:
             await self._past.refresh()
@@ -148,6 +181,32 @@ class Connection:
         self._confirm(request.request_id, request.topics, request.since is not None, position)
         if state is not None:
             self._send(encode_snapshot(self._at(), position.after, state))
+
+    async def _show(self, wish: Show) -> None:
+        """Go on with the token that the client shows; raises ProtocolError for one that is not good."""
+        identity = Identity(access=EVERYTHING)
+        if self._identify is not None:
+            try:
+                identity = await self._identify(wish.token)
+            except RefusedError as error:
+                raise ProtocolError(ErrorCode.UNAUTHORIZED, error.message, request_id=wish.request_id) from None
+        if self._lease is not None:
+            self._lease.renew(identity)
+        if identity.access.sight != self._session.access.sight:
+            self._hub.look_through(self._member, identity.access.sight)
+        self._session.access = identity.access
+        self._send(encode_authenticated(wish.request_id, self._at(), identity.as_json()))
+
+    async def _refuse_hidden(self, wish: Hold) -> None:
+        """Raise ProtocolError for a subscribe that could match what the client may not see."""
+        hidden = await self._past.first_hidden(wish.selectors) if self._session.access.view is not None else None
+        if hidden is not None:
+            raise ProtocolError(
+                ErrorCode.FORBIDDEN,
+                f"Not in view of the token: {wish.selectors[hidden].pattern.text}",
+                request_id=wish.request.request_id,
+                field=f"topics.{hidden}",
+            )
 
     async def _start(self, wish: Hold) -> tuple[Cursor | None, bytes | None]:
         """Return the cursor to start from, None for now, and the state as of then where it was asked for."""

@@ -27,7 +27,7 @@ from taskcopilot.bridge.window import Encoded, Window
 from taskcopilot.bridge.wire import Wire
 from taskcopilot.events import Event
 from taskcopilot.store.event_log import LogState
-from taskcopilot.topics import Pattern, Selector
+from taskcopilot.topics import Pattern, Selector, Sight
 
 __all__ = ["Hub", "Limits", "Statistics"]
 
@@ -130,6 +130,16 @@ class Hub:
         self._place(member, reached)
         return position
 
+    def look_through(self, member: Member, view: Sight | None, wire: Wire | None = None) -> None:
+        """Let the member see what somebody else may see from now on; what it holds stays the same."""
+        self.flush()
+        member.wire = wire or member.wire
+        reached = self.head if member.state is MemberState.LIVE else member.position
+        member.holdings.look_through(view)
+        for replay in member.replays:
+            replay.look_through(view)
+        self._place(member, reached)
+
     def drop(self, member: Member, patterns: Iterable[Pattern], wire: Wire | None = None) -> None:
         """Let the member have the patterns no longer; `wire` as for `hold`."""
         self.flush()
@@ -150,7 +160,7 @@ class Hub:
         for event in events:
             entry = Encoded(event)
             self._window.append(entry)
-            for group in self._index.match(event.topic, event.type, event.rooms):
+            for group in self._index.match(event.topic, event.type, event.rooms, event.about):
                 self._queue(group, entry)
         self.head = events[-1].seq
         if not self._in_turn:
@@ -166,7 +176,7 @@ class Hub:
         self.flush()
         for event in events:
             entry = Encoded(event)
-            for group in self._index.match_rooms(event.rooms):
+            for group in self._index.match_rooms(event.rooms, event.topic, event.about):
                 data = group.wire.join([entry])
                 for member in tuple(group.members):
                     if member.sink.buffered() < PASSING_BYTES:

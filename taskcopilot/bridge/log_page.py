@@ -55,7 +55,7 @@ class LogPage:
         """Move past an event, and keep it when it matches."""
         self.position = event.seq
         self.scanned += 1
-        if self.wanted.match(event.topic, event.type):
+        if self.wanted.match(event.topic, event.type, about=event.about):
             self.events.append(event)
             self.size += len(event.data) + _ENVELOPE
 

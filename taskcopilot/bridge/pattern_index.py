@@ -30,13 +30,17 @@ class PatternIndex(Generic[Owner]):
         self._exact: _Shelf[Owner] = {}
         self._rooms: _Shelf[Owner] = {}
         self._globs: GlobShelf[_Place[Owner]] = GlobShelf()
-        self._answers: dict[tuple[str, str, tuple[str, ...]], tuple[Owner, ...]] = {}
+        self._viewers: set[_Place[Owner]] = set()
+        """Those who may not see everything: only for them it matters what else an event is about."""
+        self._answers: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], tuple[Owner, ...]] = {}
 
     def add(self, owner: Owner, selectors: Iterable[Selector]) -> None:
         """Let the owner have what these selectors match, too."""
         self._answers.clear()
         for selector in selectors:
             place = owner, selector
+            if selector.view is not None:
+                self._viewers.add(place)
             if (shelf := self._shelf(selector.pattern)) is None:
                 self._globs.add(selector.pattern, place)
             else:
@@ -47,6 +51,7 @@ class PatternIndex(Generic[Owner]):
         self._answers.clear()
         for selector in selectors:
             place = owner, selector
+            self._viewers.discard(place)
             if (shelf := self._shelf(selector.pattern)) is None:
                 self._globs.discard(selector.pattern, place)
             elif places := shelf.get(selector.pattern.text):
@@ -54,24 +59,32 @@ class PatternIndex(Generic[Owner]):
                 if not places:
                     del shelf[selector.pattern.text]
 
-    def match(self, topic: str, event_type: str, rooms: tuple[str, ...] = ()) -> tuple[Owner, ...]:
+    def match(
+        self, topic: str, event_type: str, rooms: tuple[str, ...] = (), about: tuple[str, ...] = ()
+    ) -> tuple[Owner, ...]:
         """Return the owners of all selectors that match, each once, in no particular order."""
-        key = (topic, event_type, rooms)
+        key = (topic, event_type, rooms, about if self._viewers else ())
         answer = self._answers.get(key)
         if answer is None:
             if len(self._answers) >= _REMEMBERED:
                 self._answers.clear()
             answer = self._answers[key] = tuple(
-                {owner for owner, selector in self._candidates(topic, rooms) if selector.wants_type(event_type)}
+                {
+                    owner
+                    for owner, selector in self._candidates(topic, rooms)
+                    if selector.wants_type(event_type) and selector.may_see(topic, about)
+                }
             )
         return answer
 
     def __len__(self) -> int:
         return sum(map(len, (*self._exact.values(), *self._rooms.values()))) + len(self._globs)
 
-    def match_rooms(self, rooms: tuple[str, ...]) -> set[Owner]:
-        """Return who is in any of the rooms."""
-        return {owner for room in rooms for owner, _ in self._rooms.get(room, ())}
+    def match_rooms(self, rooms: tuple[str, ...], topic: str, about: tuple[str, ...] = ()) -> set[Owner]:
+        """Return who is in any of the rooms, and may see what goes there."""
+        return {
+            owner for room in rooms for owner, selector in self._rooms.get(room, ()) if selector.may_see(topic, about)
+        }
 
     def _candidates(self, topic: str, rooms: tuple[str, ...]) -> Iterator[_Place[Owner]]:
         yield from self._exact.get(topic, ())

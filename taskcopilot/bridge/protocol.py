@@ -19,6 +19,7 @@ from taskcopilot.events import Event
 
 __all__ = [
     "ABSENT",
+    "Authenticate",
     "CloseCode",
     "ErrorCode",
     "Ping",
@@ -27,8 +28,10 @@ __all__ = [
     "Request",
     "Subscribe",
     "Unsubscribe",
+    "encode_authenticated",
     "encode_error",
     "encode_event",
+    "encode_expiring",
     "encode_gap",
     "encode_ping",
     "encode_pong",
@@ -47,12 +50,15 @@ class ErrorCode(StrEnum):
     SUBSCRIPTION_LIMIT = "WS_SUBSCRIPTION_LIMIT"
     NOT_SUBSCRIBED = "WS_NOT_SUBSCRIBED"
     RATE_LIMIT = "WS_RATE_LIMIT"
+    UNAUTHORIZED = "WS_UNAUTHORIZED"
+    FORBIDDEN = "WS_FORBIDDEN"
 
 
 class CloseCode(IntEnum):
     """Why the server ends a connection. Codes from 4000 to 4499 say: come back."""
 
     GOING_AWAY = 1001
+    TOKEN_ENDED = 4401
     NOT_HEARD = 4408
     TOO_FAST = 4429
 
@@ -106,7 +112,15 @@ class Pong:
     """The client answers our ping."""
 
 
-Request = Subscribe | Unsubscribe | Ping | Pong
+@dataclass(frozen=True, slots=True)
+class Authenticate:
+    """The client shows a token: its first, or a fresh one."""
+
+    request_id: Any
+    token: str
+
+
+Request = Subscribe | Unsubscribe | Ping | Pong | Authenticate
 
 
 def parse(frame: str | bytes) -> Request:
@@ -133,6 +147,8 @@ def parse(frame: str | bytes) -> Request:
             return Ping(request_id)
         case "pong":
             return Pong()
+        case "auth":
+            return Authenticate(request_id, _token(_payload(message, request_id), request_id))
         case unknown:
             shown = str(unknown)[:64] if "type" in message else "undefined"
             raise ProtocolError(ErrorCode.UNKNOWN_TYPE, f"Unknown message type: {shown}", request_id=request_id)
@@ -176,6 +192,18 @@ def _topics(payload: dict[str, Any], request_id: Any) -> list[str]:
                 field=f"topics.{index}",
             )
     return topics
+
+
+def _token(payload: dict[str, Any], request_id: Any) -> str:
+    token = payload.get("token")
+    if not isinstance(token, str):
+        raise ProtocolError(
+            ErrorCode.INVALID_MESSAGE,
+            "Invalid message format: token must be a string",
+            request_id=request_id,
+            field="token",
+        )
+    return token
 
 
 def _bad_option(error: InvalidArgumentError, request_id: Any) -> ProtocolError:
@@ -240,6 +268,16 @@ def encode_snapshot(at: str, seq: int, state: bytes) -> bytes:
 def encode_pong(request_id: Any, at: str) -> bytes:
     """Return the answer to a client's ping."""
     return _encode("pong", request_id, at, {})
+
+
+def encode_authenticated(request_id: Any, at: str, about: dict[str, Any]) -> bytes:
+    """Return the answer to a token that is good: what it permits, and until when."""
+    return _encode("authenticated", request_id, at, about)
+
+
+def encode_expiring(at: str, reason: str, expires_at: str | None) -> bytes:
+    """Return the warning that the token ends soon; `reason` is `expires` or `revoked`."""
+    return _encode("auth_expiring", ABSENT, at, {"reason": reason, "expiresAt": expires_at})
 
 
 def encode_ping(at: str, seq: int) -> bytes:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from taskcopilot.auth.access import EVERYTHING, Access, Scope
 from taskcopilot.bridge.protocol import (
     ABSENT,
+    Authenticate,
     ErrorCode,
     Ping,
     Pong,
@@ -20,7 +22,7 @@ from taskcopilot.bridge.subscriptions import Holdings
 from taskcopilot.errors import InvalidPatternError
 from taskcopilot.topics import Pattern, Selector
 
-__all__ = ["Answer", "Drop", "Hold", "Keepalive", "Session", "Wish"]
+__all__ = ["Answer", "Drop", "Hold", "Keepalive", "Session", "Show", "Wish"]
 
 _SILENT_INTERVALS: Final = 2
 """Pings in a row that may go unanswered before the peer counts as gone."""
@@ -49,15 +51,25 @@ class Answer:
     request_id: Any
 
 
-Wish = Hold | Drop | Answer | None
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Check a token."""
+
+    request_id: Any
+    token: str
+
+
+Wish = Hold | Drop | Answer | Show | None
 
 
 class Session:
     """Decides on a client's messages by what it holds. Nothing is applied in part (R2)."""
 
-    def __init__(self, holdings: Holdings, max_patterns: int) -> None:
+    def __init__(self, holdings: Holdings, max_patterns: int, access: Access = EVERYTHING) -> None:
         self._holdings = holdings
         self._max_patterns = max_patterns
+        self.access = access
+        """What the client may do now."""
 
     def receive(self, frame: str | bytes) -> Wish:
         """Read a message and say what is to be done; raises ProtocolError, which is to be sent, and nothing done."""
@@ -86,7 +98,10 @@ class Session:
     def _decide(self, request: Request) -> Wish:
         match request:
             case Subscribe():
-                selectors = [Selector(pattern, request.types) for pattern in _patterns(request.topics)]
+                self._check_rights(request.request_id)
+                selectors = [
+                    Selector(pattern, request.types, self.access.view) for pattern in _patterns(request.topics)
+                ]
                 self._check_limit(selectors, request.request_id)
                 return Hold(request, selectors)
             case Unsubscribe():
@@ -95,8 +110,20 @@ class Session:
                 return Drop(request.request_id, patterns)
             case Ping():
                 return Answer(request.request_id)
+            case Authenticate():
+                return Show(request.request_id, request.token)
             case Pong():
                 return None
+
+    def _check_rights(self, request_id: Any) -> None:
+        if not self.access.scopes:
+            raise ProtocolError(
+                ErrorCode.UNAUTHORIZED, "Show a token first: a message of type auth", request_id=request_id
+            )
+        if not self.access.allows(Scope.READ):
+            raise ProtocolError(
+                ErrorCode.FORBIDDEN, "This needs the scope read, which the token does not have", request_id=request_id
+            )
 
     def _check_limit(self, selectors: list[Selector], request_id: Any) -> None:
         if len(self._holdings.selectors.union(selectors)) > self._max_patterns:

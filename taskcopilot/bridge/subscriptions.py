@@ -8,10 +8,10 @@ before it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from taskcopilot.events import Event
-from taskcopilot.topics import Pattern, Selector
+from taskcopilot.topics import Pattern, Selector, Sight
 
 __all__ = ["Holdings", "Replay"]
 
@@ -41,7 +41,7 @@ class Holdings:
     def wants(self, event: Event) -> bool:
         """Tell whether the client is to get this event."""
         return any(
-            after < event.seq and selector.matches(event.topic, event.type, event.rooms)
+            after < event.seq and selector.matches(event.topic, event.type, event.rooms, event.about)
             for selector, after in self._after.items()
         )
 
@@ -55,6 +55,10 @@ class Holdings:
         going = set(patterns)
         for selector in [selector for selector in self._after if selector.pattern in going]:
             del self._after[selector]
+
+    def look_through(self, view: Sight | None) -> None:
+        """Hold the same of what somebody else may see."""
+        self._after = {replace(selector, view=view): after for selector, after in self._after.items()}
 
     def copy(self) -> Holdings:
         """Return what is held now; later changes do not show in it."""
@@ -78,8 +82,12 @@ class Replay:
         return (
             event.seq <= self.until
             and any(
-                selector in holdings and selector.matches(event.topic, event.type, event.rooms)
+                selector in holdings and selector.matches(event.topic, event.type, event.rooms, event.about)
                 for selector in self.selectors
             )
             and not self.already.wants(event)
         )
+
+    def look_through(self, view: Sight | None) -> None:
+        """Replay the same stretch of what somebody else may see."""
+        self.selectors = [replace(selector, view=view) for selector in self.selectors]

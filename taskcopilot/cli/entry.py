@@ -45,6 +45,7 @@ _COMMANDS: Final = {
     "wait": ("wait", "Wait for an event, print it, and exit."),
     "webhook": ("webhook", "Send events to HTTP endpoints."),
     "config": ("config", "Show the settings and where they come from."),
+    "token": ("token", "Make, list and revoke the tokens that clients show."),
     "doctor": ("care", "Check that the database is sound."),
     "backup": ("care", "Copy the database while it is in use."),
     "restore": ("care", "Put a backup in the database's place."),

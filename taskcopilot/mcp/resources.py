@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import mcp_types as types
 
+from taskcopilot.auth.access import Access, Scope
 from taskcopilot.bridge.cursor import Cursor
 from taskcopilot.bridge.log_page import index_of, read_page
 from taskcopilot.core import Core
@@ -51,14 +52,14 @@ _READ_BY: Final = {
 """The tool that reads each kind, and the name of its argument."""
 
 
-async def list_resources(core: Core) -> types.ListResourcesResult:
+async def list_resources(core: Core, access: Access) -> types.ListResourcesResult:
     """List the events, all streams, and the tasks that are open: those at work first."""
-    streams: Any = await core.toolbox.call("stream_list", {})
+    streams: Any = await core.toolbox.call("stream_list", {}, access=access)
     listed = [types.Resource(uri=RECENT, name="events", title="Newest events", mime_type=JSON)]
     listed += [_resource("stream", stream.stream_id, stream.stream_name) for stream in streams.streams]
     tasks: list[Any] = []
     for status in _OPEN:
-        found: Any = await core.toolbox.call("task_list", {"status": status})
+        found: Any = await core.toolbox.call("task_list", {"status": status}, access=access)
         tasks += found.root
     listed += [_resource("task", task.id, task.title, task.status) for task in tasks[:_MOST]]
     return types.ListResourcesResult(resources=listed)
@@ -70,21 +71,22 @@ def _resource(kind: str, identifier: str, title: str, status: str | None = None)
     )
 
 
-async def read_resource(core: Core, uri: str) -> types.ReadResourceResult:
-    """Read one resource; raises NotFoundError where there is none, and what its tool raises."""
-    text = await _read(core, Address.parse(uri))
+async def read_resource(core: Core, uri: str, access: Access) -> types.ReadResourceResult:
+    """Read one resource; raises NotFoundError where there is none, or none in view, and what its tool raises."""
+    text = await _read(core, Address.parse(uri), access)
     return types.ReadResourceResult(contents=[types.TextResourceContents(uri=uri, mime_type=JSON, text=text)])
 
 
-async def _read(core: Core, address: Address) -> str:
+async def _read(core: Core, address: Address, access: Access) -> str:
     if address.kind == "events":
-        return (await _recent(core, address.since)).model_dump_json()
+        return (await _recent(core, address.since, access)).model_dump_json()
     tool, argument = _READ_BY[address.kind]
-    return (await core.toolbox.call(tool, {argument: address.id})).model_dump_json()
+    return (await core.toolbox.call(tool, {argument: address.id}, access=access)).model_dump_json()
 
 
-async def _recent(core: Core, since: str | None) -> EventsHappened:
-    everything = index_of([Selector(Pattern("*"))])
+async def _recent(core: Core, since: str | None, access: Access) -> EventsHappened:
+    access.require(Scope.READ)
+    everything = index_of([Selector(Pattern("*"), None, access.view)])
     if since is None:
         log = await core.database.log_state()
         cursor = Cursor(log.epoch, max(log.pruned_to, log.head - NEWEST))

@@ -21,12 +21,13 @@ from mcp.server.lowlevel import Server
 from mcp.server.subscriptions import ListenHandler
 
 from taskcopilot import __version__
+from taskcopilot.auth.access import EVERYTHING, Access, Scope, forbidden
 from taskcopilot.core import Core
 from taskcopilot.errors import BridgeError
 from taskcopilot.mcp.changes import Changes, Watch
 from taskcopilot.mcp.contents import describe, failure, refusal, success
 from taskcopilot.mcp.resources import TEMPLATES, list_resources, read_resource
-from taskcopilot.mcp.uris import Address
+from taskcopilot.mcp.uris import RECENT, Address
 from taskcopilot.tools.lookout import Report
 
 __all__ = ["NAME", "make_server"]
@@ -75,9 +76,9 @@ def make_server(core: Core) -> Server[dict[str, Any]]:
         on_list_resources=partial(_list_resources, core),
         on_list_resource_templates=_always(TEMPLATES),
         on_read_resource=partial(_read_resource, core),
-        on_subscribe_resource=partial(_subscribe, changes),
+        on_subscribe_resource=partial(_subscribe, core, changes),
         on_unsubscribe_resource=partial(_unsubscribe, changes),
-        on_subscriptions_listen=ListenHandler(changes),
+        on_subscriptions_listen=partial(_listen, ListenHandler(changes)),
     )
 
 
@@ -95,31 +96,68 @@ async def _call_tool(core: Core, context: Context, params: types.CallToolRequest
         with contextlib.suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):
             await context.session.report_progress(passed, total, "nothing has happened yet")
 
-    return await _call(core, params.name, params.arguments or {}, report)
+    return await _call(core, params.name, params.arguments or {}, report, access_of(context))
 
 
-async def _list_resources(core: Core, _context: Context, _params: Any) -> types.ListResourcesResult:
-    return await list_resources(core)
+def access_of(context: Context) -> Access:
+    """Return what the caller may do: over HTTP what its token permits, over stdio everything.
+
+    Each request has its own token, whoever began the session.
+    """
+    request = context.request
+    if request is None:
+        return EVERYTHING
+    access: Access = request.state.access
+    return access
+
+
+async def _list_resources(core: Core, context: Context, _params: Any) -> types.ListResourcesResult:
+    try:
+        return await list_resources(core, access_of(context))
+    except BridgeError as error:
+        raise refusal(RECENT, error) from error
 
 
 async def _read_resource(
-    core: Core, _context: Context, params: types.ReadResourceRequestParams
+    core: Core, context: Context, params: types.ReadResourceRequestParams
 ) -> types.ReadResourceResult:
     try:
-        return await read_resource(core, params.uri)
+        return await read_resource(core, params.uri, access_of(context))
     except BridgeError as error:
         raise refusal(params.uri, error) from error
     except Exception as error:
         raise refusal(params.uri, _defect(core, params.uri)) from error
 
 
-async def _subscribe(changes: Changes, context: Context, params: types.SubscribeRequestParams) -> types.EmptyResult:
+async def _subscribe(
+    core: Core, changes: Changes, context: Context, params: types.SubscribeRequestParams
+) -> types.EmptyResult:
+    access = access_of(context)
     try:
+        _refuse_notices(access, params.uri)
         Address.parse(params.uri)
+        if access.view is not None:
+            await read_resource(core, params.uri, access)
     except BridgeError as error:
         raise refusal(params.uri, error) from error
     Watch.of(context, changes).uris.add(params.uri)
     return types.EmptyResult()
+
+
+def _refuse_notices(access: Access, uri: str) -> None:
+    """Notices of the newest events tell that something happened, whatever it was: for who sees everything."""
+    access.require(Scope.READ)
+    if access.view is not None and uri.partition("?")[0] == RECENT:
+        raise forbidden("notices of events are for tokens that see everything", field="uri")
+
+
+async def _listen(handler: ListenHandler, context: Context, params: Any) -> Any:
+    """Let those listen who see everything: the notices of a listener are not sorted by what it sees."""
+    try:
+        _refuse_notices(access_of(context), RECENT)
+    except BridgeError as error:
+        raise refusal(RECENT, error) from error
+    return await handler(context, params)
 
 
 async def _unsubscribe(changes: Changes, context: Context, params: types.UnsubscribeRequestParams) -> types.EmptyResult:
@@ -127,10 +165,12 @@ async def _unsubscribe(changes: Changes, context: Context, params: types.Unsubsc
     return types.EmptyResult()
 
 
-async def _call(core: Core, name: str, arguments: Mapping[str, Any], report: Report) -> types.CallToolResult:
+async def _call(
+    core: Core, name: str, arguments: Mapping[str, Any], report: Report, access: Access
+) -> types.CallToolResult:
     """Call a tool; every error becomes a result, so that the model sees it. A defect of ours tells no internals."""
     try:
-        return success(await core.toolbox.call(name, arguments, report))
+        return success(await core.toolbox.call(name, arguments, report, access=access))
     except BridgeError as error:
         return failure(error)
     except Exception:  # noqa: BLE001 - a conversation goes on whatever a tool does

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
+from taskcopilot.auth.identity import Identity
+from taskcopilot.auth.lease import Lease
 from taskcopilot.bridge.cursor import Position
 from taskcopilot.bridge.frames import PING, text_frame
 from taskcopilot.bridge.member import Sink
 from taskcopilot.bridge.session import Keepalive
 from taskcopilot.clock import iso
-from taskcopilot.errors import BridgeError
+from taskcopilot.errors import BridgeError, RefusedError
 from taskcopilot.logs import CONNECTION
 from taskcopilot.rooms.answers import encode_answer, encode_error, encode_notice
 from taskcopilot.rooms.desk import Desk
@@ -54,7 +56,7 @@ class RoomConnection:
     """Seconds in which a client has to show its token."""
     no_token: ClassVar[Closing] = Closing(_POLICY, "Authentication required")
 
-    def __init__(self, desk: Desk, sink: Sink) -> None:
+    def __init__(self, desk: Desk, sink: Sink, *, identity: Identity | None = None, lease: Lease | None = None) -> None:
         self._desk = desk
         self._sink = sink
         self._backing = desk.backing
@@ -62,8 +64,13 @@ class RoomConnection:
         self._id = self._clock.new_id()
         CONNECTION.set(self._id)
         self._session = RoomSession(
-            desk.service, desk.backing.verify, desk.backing.message_rate, self._clock.monotonic()
+            desk.service,
+            desk.backing.message_rate,
+            self._clock.monotonic(),
+            is_guarded=desk.backing.identify is not None,
+            identity=identity,
         )
+        self._lease = lease
         wire = RoomWire(self._clock, self._backing.hub.log_state.epoch, desk.service.name)
         self._wire = wire
         self._member = self._backing.hub.attach(sink, wire)
@@ -124,7 +131,7 @@ class RoomConnection:
                 complete = self._backing.hub.complete_up_to(self._member)
                 self._answer(message.reply, {}, seq=complete, epoch=self._backing.hub.log_state.epoch)
             case "auth" | "refresh_token":
-                self._authenticate(message)
+                await self._authenticate(message)
             case "request":
                 await self._ask(message)
             case "event":
@@ -132,12 +139,39 @@ class RoomConnection:
             case _:
                 pass
 
-    def _authenticate(self, message: Message) -> None:
+    def warn(self, lease: Lease) -> None:
+        """Tell the client that its token ends soon: `refresh_token` goes on with a fresh one."""
+        expires = None if lease.identity is None else lease.identity.expires_at
+        told = {
+            "reason": "revoked" if lease.is_revoked else "expires",
+            "expires_at": None if expires is None else iso(expires),
+        }
+        self._send(encode_notice(self._clock.new_id(), self._at(), "auth.expiring", told))
+
+    async def _authenticate(self, message: Message) -> None:
         was_open = self._session.is_open
-        data = self._session.authenticate(message)
+        token = self._session.token_of(message)
+        if token is not None:
+            await self._let_in(token, message)
+        data = {
+            "status": "authenticated" if message.verb == "auth" else "refreshed",
+            "user_id": self._session.user_id,
+        }
         self._answer(message.reply, data, status=data["status"])
         if not was_open:
             self.greet()
+
+    async def _let_in(self, token: str, message: Message) -> None:
+        assert self._backing.identify is not None, "the session has asked for a token"  # noqa: S101
+        try:
+            identity = await self._backing.identify(token)
+        except RefusedError:
+            raise self._session.refused_token(message) from None
+        if self._lease is not None:
+            self._lease.renew(identity)
+        if identity.access.sight != self._session.access.sight:
+            self._backing.hub.look_through(self._member, identity.access.sight)
+        self._session.let_in(identity)
 
     async def _join(self, message: Message) -> None:
         """Grant a subscribe. From the registration to the answer nothing is awaited: no event comes in between."""
@@ -146,7 +180,8 @@ class RoomConnection:
         for room in set(message.rooms) - self._session.rooms:
             self._session.rooms.add(room)
             self._desk.joined(room)
-        selectors = [Selector(Room(self._desk.service.address(room))) for room in message.rooms]
+        view = self._session.access.view
+        selectors = [Selector(Room(self._desk.service.address(room)), view=view) for room in message.rooms]
         position = self._backing.hub.hold(self._member, selectors, message.since, self._rewired())
         self._confirm(message, "subscribed", **self._resumed(message, position))
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from taskcopilot.auth.identity import Identity
 from taskcopilot.bridge.connection import Past
 from taskcopilot.bridge.hub import Hub
 from taskcopilot.clock import Clock
-from taskcopilot.rooms.tokens import Verify
 from taskcopilot.services.publishing import Publisher
 from taskcopilot.services.service import Service
 from taskcopilot.store.database import Database
 
-__all__ = ["MAX_CONNECTIONS", "Backing", "Desk"]
+__all__ = ["MAX_CONNECTIONS", "Backing", "Desk", "Identify"]
+
+Identify = Callable[[str], Awaitable[Identity]]
+"""Returns whom a token stands for; raises RefusedError for one that is not good."""
 
 MAX_CONNECTIONS: Final = 1_000
 """Connections that a service serves at once, those that have not shown their token included."""
@@ -31,7 +35,8 @@ class Backing:
     clock: Clock
     message_rate: float
     """Messages a second that one client may send."""
-    verify: Verify | None = None
+    identify: Identify | None = None
+    """Who checks tokens; None lets everybody in."""
 
 
 @dataclass(slots=True, eq=False)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final
 
+from taskcopilot.auth.access import Scope
+from taskcopilot.auth.identity import Identity
+from taskcopilot.auth.lease import Lease
 from taskcopilot.bridge.frames import PING, text_frame
 from taskcopilot.bridge.member import Sink
 from taskcopilot.bridge.rate import Pace
 from taskcopilot.bridge.session import Keepalive
 from taskcopilot.clock import iso
+from taskcopilot.errors import RefusedError
 from taskcopilot.rooms.connection import Closing
 from taskcopilot.rooms.protocol import Code
 from taskcopilot.rooms.skills_protocol import Refused, Said, encode_answer, encode_refusal, parse
@@ -28,20 +32,23 @@ class SkillsConnection:
     """Seconds in which a client has to show its token."""
     no_token: ClassVar[Closing] = _AUTHENTICATION_FAILED
 
-    def __init__(self, desk: SkillsDesk, sink: Sink) -> None:
+    def __init__(
+        self, desk: SkillsDesk, sink: Sink, *, identity: Identity | None = None, lease: Lease | None = None
+    ) -> None:
         self._desk = desk
         self._sink = sink
         self._clock = desk.backing.clock
-        self._verify = desk.backing.verify
+        self._identify = desk.backing.identify
+        self._lease = lease
         self._pace = Pace(desk.backing.message_rate, self._clock.monotonic())
         self._keepalive = Keepalive()
         self._listener = Listener(sink)
-        self.is_open = self._verify is None
+        self.is_open = self._identify is None or (identity is not None and self._may_listen(identity))
         """True when the client may ask; before, it has to show its token."""
 
     def greet(self) -> None:
         """Say `connected`, and let the ticks of all skills come."""
-        authenticated = self._verify is not None
+        authenticated = self._identify is not None
         self._answer(
             "connected", message=self._desk.service.greeting, authenticated=authenticated, timestamp=self._at()
         )
@@ -66,8 +73,10 @@ class SkillsConnection:
         try:
             self._keep_pace(now)
             if not self.is_open:
-                return self._authenticate(frame)
+                return await self._authenticate(frame)
             said = parse(frame)
+            if said.verb == "token" and self._identify is not None:
+                return await self._let_in(said.token)
         except Refused as refused:
             self._desk.errors[refused.code] += 1
             self._sink.write(text_frame(encode_refusal(refused, self._at())))
@@ -102,18 +111,44 @@ class SkillsConnection:
             case _:
                 pass
 
-    def _authenticate(self, frame: str | bytes) -> Closing | None:
+    async def _authenticate(self, frame: str | bytes) -> Closing | None:
         """Take the first message of a client that has to show a token: anything else ends the connection."""
         try:
             said = parse(frame)
         except Refused:
             return _AUTHENTICATION_FAILED
-        if said.verb != "token" or self._verify is None or self._verify(said.token) is None:
+        if said.verb != "token":
             self._desk.errors[Code.AUTH_FAILED] += 1
             return _AUTHENTICATION_FAILED
+        if closing := await self._let_in(said.token):
+            return closing
         self.is_open = True
         self.greet()
         return None
+
+    async def _let_in(self, token: str) -> Closing | None:
+        """Go on with a token: the first one, or a fresh one before the last one ends."""
+        try:
+            identity = None if self._identify is None else await self._identify(token)
+        except RefusedError:
+            identity = None
+        if identity is None or not self._may_listen(identity):
+            self._desk.errors[Code.AUTH_FAILED] += 1
+            return _AUTHENTICATION_FAILED
+        if self._lease is not None:
+            self._lease.renew(identity)
+        return None
+
+    def _may_listen(self, identity: Identity) -> bool:
+        """The metrics are for who reads, and sees all that is about skills."""
+        access = identity.access
+        return access.allows(Scope.READ) and (
+            access.view is None or access.view.covers_entities(self._desk.service.entities or {"skill"})
+        )
+
+    def warn(self, lease: Lease) -> None:
+        """Tell the client that its token ends soon: another one may be shown as the first one was."""
+        self._answer("auth_expiring", reason="revoked" if lease.is_revoked else "expires", timestamp=self._at())
 
     def _listen(self, skill: str | None, *, is_silent: bool) -> None:
         for room in self._audience():

@@ -79,7 +79,12 @@ class Service:
 
     def __post_init__(self) -> None:
         """Let the main bus know what the events are about."""
-        declare_entities(event.about.partition(":")[0] for event in self.events)
+        declare_entities(self.entities)
+
+    @property
+    def entities(self) -> frozenset[str]:
+        """What the events are about: the first parts of their topics."""
+        return frozenset(event.about.partition(":")[0] for event in self.events)
 
     def has_room(self, room: str) -> bool:
         """Tell whether a name is that of a room: a channel's, with an id where the channel has one."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from taskcopilot.events import NO_STREAM
 from taskcopilot.store.transaction import ReadTx, Tx
 
 __all__ = ["NO_STREAM", "Activity", "find", "finish", "move", "touch"]
-
-NO_STREAM: Final = "default"
-"""The stream that activity outside of streams is booked under."""
 
 _TOUCH: Final = """
     INSERT INTO agent_activity

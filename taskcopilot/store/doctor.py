@@ -21,7 +21,7 @@ _LATEST_PROGRESS: Final = """
     WHERE seq IN (SELECT max(seq) FROM events WHERE type = 'stream.progress' AND json_valid(data) GROUP BY topic)
 """
 
-_EVENTS: Final = "SELECT seq, at, topic, type, data, rooms FROM events WHERE seq > ? ORDER BY seq LIMIT 500"
+_EVENTS: Final = "SELECT seq, at, topic, type, data, rooms, about FROM events WHERE seq > ? ORDER BY seq LIMIT 500"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from itertools import takewhile
 from typing import Final
 
 from taskcopilot.events import Event
-from taskcopilot.store.event_rows import SEPARATOR, read_events
+from taskcopilot.store.event_rows import joined, read_events
 from taskcopilot.store.transaction import Emitted, Tx
 
 __all__ = ["PAGE", "LogState", "append", "create", "next_seq", "prune", "read_page", "read_page_before", "state"]
@@ -55,8 +55,8 @@ def append(connection: sqlite3.Connection, at: str, emitted: Sequence[Emitted]) 
     first = bump.fetchone()[0] - len(emitted) + 1
     events = [Event(seq, at, *event) for seq, event in enumerate(emitted, first)]
     connection.executemany(
-        "INSERT INTO events (seq, at, topic, type, data, rooms) VALUES (?, ?, ?, ?, ?, ?)",
-        [(e.seq, e.at, e.topic, e.type, e.data.decode(), SEPARATOR.join(e.rooms) or None) for e in events],
+        "INSERT INTO events (seq, at, topic, type, data, rooms, about) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(e.seq, e.at, e.topic, e.type, e.data.decode(), joined(e.rooms), joined(e.about)) for e in events],
     )
     return events
 
@@ -65,7 +65,7 @@ def read_page_before(connection: sqlite3.Connection, before: int, limit: int = P
     """Return up to `limit` events before the number `before`, newest first."""
     return read_events(
         connection,
-        "SELECT seq, at, topic, type, data, rooms FROM events WHERE seq < ? ORDER BY seq DESC LIMIT ?",
+        "SELECT seq, at, topic, type, data, rooms, about FROM events WHERE seq < ? ORDER BY seq DESC LIMIT ?",
         (before, limit),
     )
 
@@ -88,7 +88,7 @@ def read_page(connection: sqlite3.Connection, after: int, limit: int = PAGE) -> 
     """Return up to `limit` events after the number `after`, oldest first."""
     return read_events(
         connection,
-        "SELECT seq, at, topic, type, data, rooms FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
+        "SELECT seq, at, topic, type, data, rooms, about FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
         (after, limit),
     )
 

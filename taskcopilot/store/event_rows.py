@@ -16,13 +16,13 @@ import orjson
 from taskcopilot.events import Event
 from taskcopilot.store.lenient import query
 
-__all__ = ["LARGEST", "SEPARATOR", "UNREADABLE", "event_of", "read_events"]
+__all__ = ["LARGEST", "SEPARATOR", "UNREADABLE", "event_of", "joined", "read_events"]
 
 UNREADABLE: Final = "log.unreadable"
 """The type of the event that stands for a row that cannot be delivered; its data name the reason."""
 
 SEPARATOR: Final = "\n"
-"""Between the rooms of an event: no name of a room holds a control character."""
+"""Between the rooms of an event, and between what it is about: no name of either holds it."""
 
 LARGEST: Final = 16_777_216
 """Characters of an event's data: a dozen times what a call can make of the largest body by default."""
@@ -33,20 +33,32 @@ _UNKNOWN_MOMENT: Final = "1970-01-01T00:00:00.000Z"
 
 
 def read_events(connection: sqlite3.Connection, sql: str, parameters: Sequence[Any]) -> list[Event]:
-    """Return the events of a query for the columns seq, at, topic, type, data, rooms."""
+    """Return the events of a query for the columns seq, at, topic, type, data, rooms, about."""
     rows = query(connection, sqlite3.Cursor.fetchall, sql, parameters, errors="surrogateescape")
     return [event_of(row) for row in rows]
 
 
 def event_of(row: Sequence[Any]) -> Event:
-    """Return the event of a row (seq, at, topic, type, data, rooms), or the one that says that it is unreadable."""
-    seq, at, topic, kind, data, rooms = row
+    """Return the event of a row (as `read_events` has it), or the one that says that it is unreadable.
+
+    What it is about is for those who do not see everything: where that cannot be read, they do not see it.
+    """
+    seq, at, topic, kind, data, rooms, about = row
     reason = _problem(at, topic, kind, data, rooms)
     if reason is None:
-        return Event(seq, at, topic, kind, data.encode(), tuple(rooms.split(SEPARATOR)) if rooms else ())
+        return Event(seq, at, topic, kind, data.encode(), _split(rooms), _split(about) if _is_text(about) else ())
     shown = topic if _is_topic(topic) else f"log:{seq}"
     moment = at if _is_like(_MOMENT, at) else _UNKNOWN_MOMENT
     return Event(seq, moment, shown, UNREADABLE, orjson.dumps({"seq": seq, "reason": reason}))
+
+
+def joined(names: Sequence[str]) -> str | None:
+    """Return names as a column holds them."""
+    return SEPARATOR.join(names) or None
+
+
+def _split(text: str | None) -> tuple[str, ...]:
+    return tuple(text.split(SEPARATOR)) if text else ()
 
 
 def _problem(at: Any, topic: Any, kind: Any, data: Any, rooms: Any) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from taskcopilot.store.transaction import ReadTx
 
-__all__ = ["find", "newest"]
+__all__ = ["find", "newest", "stream_of", "streams"]
 
 _COLUMNS: Final = (
     "id, prd_id, parent_id, title, description, assigned_agent, status, blocked_reason, notes, metadata, "
@@ -35,3 +35,14 @@ def newest(tx: ReadTx, *, where: Mapping[str, str], limit: int | None = None) ->
     if limit is not None:
         sql, parameters = f"{sql} LIMIT ?", [*parameters, limit]
     return tx.all(sql, parameters)
+
+
+def stream_of(tx: ReadTx, task_id: str) -> str | None:
+    """Return the stream of a task, archived or not: empty for a task without one, None when there is no such task."""
+    row = tx.one("SELECT stream_id FROM tasks WHERE id = ?", (task_id,))
+    return None if row is None else row["stream_id"] or ""
+
+
+def streams(tx: ReadTx) -> dict[str, str]:
+    """Return the stream of every task that has one, by the task's id."""
+    return dict(tx.all("SELECT id, stream_id FROM tasks WHERE stream_id IS NOT NULL"))  # type: ignore[arg-type]

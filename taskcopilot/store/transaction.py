@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from taskcopilot.clock import Clock, iso
-from taskcopilot.events import Event, Payload
+from taskcopilot.events import NO_STREAM, Event, Payload
 from taskcopilot.store.derived import Derived
 from taskcopilot.store.event_rows import read_events
 from taskcopilot.store.lenient import query
@@ -24,6 +24,7 @@ class Emitted(NamedTuple):
     type: str
     data: bytes
     rooms: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class ReadTx:
         return query(self._connection, _first, sql, parameters)
 
     def events(self, sql: str, parameters: Sequence[Any] = ()) -> list[Event]:
-        """Return the events of a query for the columns seq, at, topic, type, data, rooms."""
+        """Return the events of a query for the columns seq, at, topic, type, data, rooms, about."""
         return read_events(self._connection, sql, parameters)
 
     def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
@@ -104,7 +105,8 @@ class Tx(ReadTx):
 
     def emit(self, payload: Payload) -> None:
         """Declare an event. It gets its number when the unit commits, and is delivered only then."""
-        self.announce(Emitted(payload.topic(), payload.type, payload.encode()))
+        topic = payload.topic()
+        self.announce(Emitted(topic, payload.type, payload.encode(), (), self._about(payload, topic)))
 
     def announce(self, event: Emitted) -> None:
         """Declare an event that is no Payload; as `emit`."""
@@ -113,3 +115,14 @@ class Tx(ReadTx):
     def pass_on(self, event: Emitted) -> None:
         """Declare a passing event: delivered when the unit has committed, and never in the log."""
         self.passed.append(event)
+
+    def _about(self, payload: Payload, topic: str) -> tuple[str, ...]:
+        """Return the topics of the payload's task and of its stream, without the one that it is on.
+
+        A name with a line feed is left out: lines are what separates them in the log.
+        """
+        task, stream = getattr(payload, "task_id", None), getattr(payload, "stream_id", None)
+        if task and stream in (None, NO_STREAM):
+            stream = self.value("SELECT stream_id FROM tasks WHERE id = ?", (task,))
+        topics = (f"task:{task}" if task else None, f"stream:{stream}" if stream else None)
+        return tuple(each for each in topics if each is not None and each != topic and "\n" not in each)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import BaseModel, ValidationError
 
+from taskcopilot.auth.access import EVERYTHING, Access
 from taskcopilot.errors import IdempotencyConflictError, InvalidArgumentError
 from taskcopilot.json_values import refuse_unstorable
 from taskcopilot.model import refusal
@@ -19,6 +20,7 @@ from taskcopilot.store.database import Database
 from taskcopilot.store.transaction import Tx
 from taskcopilot.tools.fields import WriteInput
 from taskcopilot.tools.lookout import Lookout, Report, in_silence
+from taskcopilot.tools.permissions import permitted
 from taskcopilot.tools.registry import Registry, Tool
 
 __all__ = ["Toolbox", "parse"]
@@ -34,22 +36,31 @@ class Toolbox:
         self._database = database
         self._recorder = recorder
 
-    async def call(self, name: str, arguments: Mapping[str, Any], report: Report = in_silence) -> BaseModel:
+    async def call(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        report: Report = in_silence,
+        *,
+        access: Access = EVERYTHING,
+    ) -> BaseModel:
         """Run a tool and return its answer; its events were handed to every live client by then.
 
-        A tool that waits ends when it is cancelled, and calls `report` meanwhile.
+        A tool that waits ends when it is cancelled, and calls `report` meanwhile. `access` is what the caller may do.
 
-        Raises NotFoundError for an unknown tool, InvalidArgumentError naming the field, and what the tool raises; then
-        nothing was changed.
+        Raises RefusedError for what it may not, NotFoundError for an unknown tool, InvalidArgumentError naming the
+        field, and what the tool raises; then nothing was changed.
         """
         tool = self.registry[name]
+        if access is not EVERYTHING:
+            tool = permitted(tool, access)
         call = parse(tool.input, arguments)
         if tool.waits:
-            answer: BaseModel = await tool.run(Lookout(self._database, self._recorder, report), call)
+            answer: BaseModel = await tool.run(Lookout(self._database, self._recorder, report, access.view), call)
             return answer
         if not tool.writes:
             return await self._database.read(partial(_run, tool, call))
-        return await self._recorder.record(partial(_write, tool, call))
+        return await self._recorder.record(partial(_write, tool, call, _seen_by(access)))
 
 
 def parse(model: type[Model], arguments: Mapping[str, Any]) -> Model:
@@ -68,12 +79,12 @@ def _run(tool: Tool, call: BaseModel, tx: Any) -> BaseModel:
     return answer
 
 
-def _write(tool: Tool, call: BaseModel, tx: Tx) -> BaseModel:
+def _write(tool: Tool, call: BaseModel, seen_by: str, tx: Tx) -> BaseModel:
     """Run a tool that writes, unless its key was used before: then answer what it answered then."""
     key = call.idempotency_key if isinstance(call, WriteInput) else None
     if key is None:
         return _run(tool, call, tx)
-    arguments_hash = _hash(call)
+    arguments_hash = _hash(call) + seen_by
     known = idempotency.find(tx, key)
     if known is not None:
         if (known.tool, known.arguments_hash) != (tool.name, arguments_hash):
@@ -84,6 +95,13 @@ def _write(tool: Tool, call: BaseModel, tx: Tx) -> BaseModel:
     answer = _run(tool, call, tx)
     idempotency.remember(tx, key, idempotency.Remembered(tool.name, arguments_hash, answer.model_dump_json()))
     return answer
+
+
+def _seen_by(access: Access) -> str:
+    """Keep callers who see different parts apart: the answer to one is not for the other."""
+    if access.view is None:
+        return ""
+    return "@" + " ".join(sorted(pattern.text for pattern in access.view.patterns))
 
 
 def _hash(call: BaseModel) -> str:

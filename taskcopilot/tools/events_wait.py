@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, Final
 
 import orjson
 from pydantic import Field, StringConstraints
 
+from taskcopilot.auth.access import View, forbidden
 from taskcopilot.bridge.cursor import Cursor, Gap
 from taskcopilot.bridge.log_page import LogPage, index_of, read_page
 from taskcopilot.bridge.pattern_index import PatternIndex
@@ -14,6 +16,7 @@ from taskcopilot.errors import InvalidArgumentError
 from taskcopilot.events import Event
 from taskcopilot.model import Omittable
 from taskcopilot.tools.fields import OF_JSON, AnyInteger, ToolInput, ToolOutput
+from taskcopilot.tools.in_view import first_hidden
 from taskcopilot.tools.lookout import Lookout
 from taskcopilot.tools.registry import Tool
 from taskcopilot.topics import MAX_PATTERN_LENGTH, MAX_STARS, Pattern, Selector
@@ -89,7 +92,10 @@ async def events_wait(lookout: Lookout, call: EventsWait) -> EventsHappened:
 
     Answers at once where there are events after `since` already, or where some of them are gone.
     """
-    wanted = index_of(_selectors(call))
+    selectors = _selectors(call, lookout.view)
+    if lookout.view is not None:
+        await _refuse_hidden(lookout, selectors)
+    wanted = index_of(selectors)
     cursor = None if call.since is None else Cursor.parse(call.since)
     async with lookout.bell(wanted, call.wait) as bell:
         await lookout.recorder.catch_up()
@@ -119,11 +125,17 @@ async def _read(lookout: Lookout, wanted: PatternIndex[str], limit: int, cursor:
     return page
 
 
-def _selectors(call: EventsWait) -> list[Selector]:
+async def _refuse_hidden(lookout: Lookout, selectors: list[Selector]) -> None:
+    hidden = await lookout.database.read(partial(first_hidden, selectors))
+    if hidden is not None:
+        raise forbidden(f"not in view of the token: {selectors[hidden].pattern.text}", field="topics")
+
+
+def _selectors(call: EventsWait, view: View | None) -> list[Selector]:
     types = None if call.event_types is None else frozenset(call.event_types)
     if types and any(text.count("*") > MAX_STARS for text in types):
         raise InvalidArgumentError(f"eventTypes: more than {MAX_STARS} stars in one", field="eventTypes")
-    return [Selector(Pattern.parse(text), types) for text in call.topics]
+    return [Selector(Pattern.parse(text), types, view) for text in call.topics]
 
 
 TOOLS: Final = (Tool(name="events_wait", input=EventsWait, output=EventsHappened, run=events_wait, waits=True),)

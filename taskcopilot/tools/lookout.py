@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from taskcopilot.auth.access import View
 from taskcopilot.bridge.pattern_index import PatternIndex
 from taskcopilot.events import Event
 from taskcopilot.recorder import Recorder
@@ -36,7 +37,7 @@ class Bell:
 
     def receive(self, events: Sequence[Event]) -> None:
         """Take what was committed."""
-        if any(self._wanted.match(event.topic, event.type) for event in events):
+        if any(self._wanted.match(event.topic, event.type, about=event.about) for event in events):
             self._ringing.set()
 
     def end(self) -> None:
@@ -57,6 +58,8 @@ class Lookout:
     database: Database
     recorder: Recorder
     report: Report
+    view: View | None = None
+    """What the caller may see; None for everything."""
 
     @contextlib.asynccontextmanager
     async def bell(self, wanted: PatternIndex[str], seconds: float) -> AsyncIterator[Bell]:

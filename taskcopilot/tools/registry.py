@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -36,10 +36,17 @@ class Tool:
     waits: bool = False
     """Reads, and answers when something has happened: seconds or minutes later. It holds no reader meanwhile."""
 
+    described_by: Callable[[Any, Any], BaseModel] | None = None
+    """The function whose docstring describes the tool, where that is not `run`."""
+
+    def with_run(self, run: Callable[[Any, Any], BaseModel]) -> Tool:
+        """Return the same tool with another function around its own."""
+        return replace(self, run=run, described_by=self.described_by or self.run)
+
     @property
     def description(self) -> str:
         """The first paragraph of the tool's docstring, as one line."""
-        return " ".join((inspect.getdoc(self.run) or "").split("\n\n")[0].split())
+        return " ".join((inspect.getdoc(self.described_by or self.run) or "").split("\n\n")[0].split())
 
     def input_schema(self) -> dict[str, Any]:
         """Return the JSON schema of the arguments."""

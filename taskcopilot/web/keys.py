@@ -14,10 +14,24 @@ from taskcopilot.rooms.desk import Desk
 from taskcopilot.store.derived import Derived
 from taskcopilot.tls.keeping import Keeping
 from taskcopilot.web.crowd import Crowd
+from taskcopilot.web.doorkeeper import Doorkeeper
 from taskcopilot.web.past import StoredPast
 from taskcopilot.web.sink import TransportSink
 
-__all__ = ["CORE", "CROWD", "DESKS", "ENDING", "HUB", "LISTINGS", "PAST", "REFUSALS", "SOCKETS", "TLS"]
+__all__ = [
+    "CONFINED",
+    "CORE",
+    "CROWD",
+    "DESKS",
+    "DOOR",
+    "ENDING",
+    "HUB",
+    "LISTINGS",
+    "PAST",
+    "REFUSALS",
+    "SOCKETS",
+    "TLS",
+]
 
 CORE: Final = web.AppKey("core", Core)
 
@@ -42,6 +56,11 @@ SOCKETS: Final = web.AppKey("sockets", dict[web.WebSocketResponse, TransportSink
 
 TLS: Final[web.AppKey[Keeping | None]] = web.AppKey("tls")
 """The certificate that all ports show; None where they speak plain HTTP."""
+CONFINED: Final = web.AppKey("confined", frozenset[str])
+"""Routes, as the router knows them, that keep to what the caller's token sees."""
 
 DESKS: Final = web.AppKey("desks", dict[str, Desk])
 """The services, by name."""
+
+DOOR: Final = web.AppKey("door", Doorkeeper)
+"""Who checks tokens; only there with authentication."""

@@ -10,8 +10,10 @@ from typing import Final
 from aiohttp import web
 from pydantic import BaseModel
 
+from taskcopilot.auth.access import View
 from taskcopilot.store.derived import Derived
 from taskcopilot.store.transaction import ReadTx
+from taskcopilot.web.gate import view_of
 from taskcopilot.web.json import encode, json_response
 from taskcopilot.web.keys import CORE, LISTINGS
 
@@ -30,10 +32,10 @@ class _Answer:
 async def answer_listing(request: web.Request, view: Callable[[ReadTx], BaseModel | bytes]) -> web.Response:
     """Answer what a view makes of one snapshot; 304 to who has just that.
 
-    The view must depend on rows and on the request's address alone, not on the time: its answer is kept until any
-    program commits anything to the database.
+    The view must depend on rows, on the request's address and on what its token sees alone, not on the time: its
+    answer is kept until any program commits anything to the database.
     """
-    memory, address = request.app[LISTINGS], request.path_qs
+    memory, address = request.app[LISTINGS], (request.path_qs, view_of(request))
     answer = await request.app[CORE].database.read(lambda tx: _recall(memory, address, view, tx))
     if any(answer.tag == known.value for known in request.if_none_match or ()):
         response = web.Response(status=304)
@@ -44,7 +46,9 @@ async def answer_listing(request: web.Request, view: Callable[[ReadTx], BaseMode
     return response
 
 
-def _recall(memory: Derived, address: str, view: Callable[[ReadTx], BaseModel | bytes], tx: ReadTx) -> _Answer:
+def _recall(
+    memory: Derived, address: tuple[str, View | None], view: Callable[[ReadTx], BaseModel | bytes], tx: ReadTx
+) -> _Answer:
     reader, version = tx.version
     return memory.get((reader, address), version, lambda: _made(encode(view(tx))))
 

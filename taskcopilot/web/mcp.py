@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 from taskcopilot.core import Core, background
 from taskcopilot.web.asgi import Application, respond
 from taskcopilot.web.bodies import read_json
+from taskcopilot.web.gate import access_of
 from taskcopilot.web.keys import CORE
 
 __all__ = ["PATH", "add_routes"]
@@ -68,4 +69,4 @@ async def _conversations(app: web.Application) -> AsyncIterator[None]:
 
 async def _serve(request: web.Request) -> web.StreamResponse:
     body = await read_json(request) if request.method == hdrs.METH_POST else b""
-    return await respond(await request.app[_ENDPOINT].application(), request, body, {})
+    return await respond(await request.app[_ENDPOINT].application(), request, body, {"access": access_of(request)})

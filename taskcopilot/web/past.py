@@ -12,6 +12,7 @@ from taskcopilot.bridge.hub import Hub
 from taskcopilot.core import Core
 from taskcopilot.store import task_rows
 from taskcopilot.store.transaction import ReadTx
+from taskcopilot.tools.in_view import first_hidden
 from taskcopilot.tools.task_view import encoded
 from taskcopilot.tools.views.streams import all_streams
 from taskcopilot.topics import Selector
@@ -40,12 +41,16 @@ class StoredPast:
         while scanned < MAX_SCAN and (page := await self._core.database.read_log_before(seq)):
             for event in page:
                 seq = event.seq
-                if any(selector.matches(event.topic, event.type, event.rooms) for selector in selectors):
+                if any(selector.matches(event.topic, event.type, event.rooms, event.about) for selector in selectors):
                     count -= 1
                     if not count:
                         return seq - 1
             scanned += len(page)
         return seq - 1
+
+    async def first_hidden(self, selectors: Sequence[Selector]) -> int | None:
+        """See Past."""
+        return await self._core.database.read(partial(first_hidden, selectors))
 
     async def snapshot(self, selectors: Sequence[Selector]) -> tuple[int, bytes]:
         """See Past."""
@@ -55,11 +60,16 @@ class StoredPast:
 def _snapshot(selectors: Sequence[Selector], tx: ReadTx) -> tuple[int, bytes]:
     """Read and encode on the reader's thread: a large workspace takes a while."""
 
-    def wanted(topic: str) -> bool:
-        return any(selector.pattern.matches(topic) for selector in selectors)
+    def wanted(topic: str, *about: str) -> bool:
+        return any(selector.pattern.matches(topic) and selector.may_see(topic, about) for selector in selectors)
 
     streams = (stream for stream in all_streams(tx) if wanted(f"stream:{stream.stream_id}"))
-    tasks = [row for row in task_rows.newest(tx, where={}) if wanted(f"task:{row['id']}")]
+    rows = task_rows.newest(tx, where={})
+    if any(selector.view is not None for selector in selectors):
+        stream_of = task_rows.streams(tx)
+        tasks = [row for row in rows if wanted(f"task:{row['id']}", f"stream:{stream_of.get(row['id'], '')}")]
+    else:
+        tasks = [row for row in rows if wanted(f"task:{row['id']}")]
     state = b'{"streams":[%b],"tasks":[%b]}' % (_joined(streams), b",".join(encoded(tasks)))
     return tx.value("SELECT head FROM log_state WHERE id = 1"), state
 

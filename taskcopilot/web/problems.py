@@ -91,6 +91,8 @@ def _of_bridge_error(error: BridgeError) -> web.Response:
     headers = {"Retry-After": _RETRY_AFTER_BUSY} if isinstance(error, StoreBusyError) else {}
     if isinstance(error, TooManyRequestsError):
         headers = {"Retry-After": str(error.details["retryAfter"])}
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="taskcopilot"'
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.warning("%s: %s", error.code, error.message)
     return problem_response(

@@ -7,8 +7,11 @@ from typing import Final
 
 from aiohttp import web
 
+from taskcopilot.auth.access import forbidden
 from taskcopilot.errors import InvalidArgumentError
 from taskcopilot.topics import MAX_PATTERN_LENGTH, MAX_STARS, Pattern, Selector
+from taskcopilot.web.gate import view_of
+from taskcopilot.web.keys import PAST
 
 __all__ = ["is_false", "is_true", "leading_number", "positive_number", "selectors", "single"]
 
@@ -50,10 +53,11 @@ def positive_number(request: web.Request, name: str, *, default: int, maximum: i
     return int(text)
 
 
-def selectors(request: web.Request, maximum: int) -> list[Selector]:
+async def selectors(request: web.Request, maximum: int) -> list[Selector]:
     """Return what the parameters `topics` and `eventTypes` ask for, each a comma list, or repeated, or both.
 
-    Without topics all events; without types all of theirs. Raises InvalidArgumentError that names the parameter.
+    Without topics all events; without types all of theirs. Raises InvalidArgumentError that names the parameter, and
+    RefusedError (FORBIDDEN) for a pattern that could match what the caller may not see.
     """
     patterns = dict.fromkeys(Pattern.parse(text) for text in _texts(request, "topics") or ["*"])
     if len(patterns) > maximum:
@@ -61,7 +65,12 @@ def selectors(request: web.Request, maximum: int) -> list[Selector]:
     types = _texts(request, "eventTypes")
     if len(types) > maximum or any(len(text) > MAX_PATTERN_LENGTH or text.count("*") > MAX_STARS for text in types):
         raise InvalidArgumentError("eventTypes: too many, or too long", field="eventTypes")
-    return [Selector(pattern, frozenset(types) if types else None) for pattern in patterns]
+    view = view_of(request)
+    wanted = [Selector(pattern, frozenset(types) if types else None, view) for pattern in patterns]
+    hidden = None if view is None else await request.app[PAST].first_hidden(wanted)
+    if hidden is not None:
+        raise forbidden(f"topics: {wanted[hidden].pattern.text} is not in view of the token", field="topics")
+    return wanted
 
 
 def _texts(request: web.Request, name: str) -> list[str]:

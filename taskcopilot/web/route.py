@@ -46,6 +46,8 @@ class Route:
     """Statuses of the errors that are this route's own."""
     name: str | None = None
     """The operation's id in the description; by default made from the handler's name."""
+    confined: bool = False
+    """Keeps to what the caller's token sees. Any other is for tokens that see everything."""
     also: tuple[str, ...] = ()
     """Further paths of the same operation that old clients use."""
 

@@ -23,6 +23,7 @@ from taskcopilot.tls.certificate import Certificate
 from taskcopilot.tls.keeping import Keeping, files_for
 from taskcopilot.web.address import base_url
 from taskcopilot.web.entrance import Entrance
+from taskcopilot.web.gate import refuse_open_door
 from taskcopilot.web.keys import CORE, CROWD, TLS
 from taskcopilot.web.neighbour import port_taken
 from taskcopilot.web.problems import problem_response
@@ -71,10 +72,11 @@ async def serving(core: Core, app: web.Application) -> AsyncIterator[Server]:
     """Serve the application where the settings say; on leaving, end all conversations within 3 s (promise C5).
 
     Port 0 picks a free port. Where the settings ask for TLS, nothing is served without it. Raises PortTakenError that
-    says by whom the port is held, and InvalidArgumentError when the address is none of this machine, or the certificate
-    cannot be used.
+    says by whom the port is held, and InvalidArgumentError when the address is none of this machine, others
+    could come in by it without a token, or the certificate cannot be used.
     """
     settings = core.settings
+    refuse_open_door(settings, settings.host)
     async with contextlib.AsyncExitStack() as stack:
         app[TLS] = None
         if settings.wants_tls:

@@ -14,6 +14,7 @@ from taskcopilot.bridge.cursor import Cursor, Gap
 from taskcopilot.bridge.hub import Hub
 from taskcopilot.bridge.window import Encoded
 from taskcopilot.topics import Selector
+from taskcopilot.web.gate import is_welcome
 from taskcopilot.web.keys import ENDING
 
 __all__ = ["until_over", "wait_for_event", "while_wanted"]
@@ -25,12 +26,16 @@ _LOOK: Final = 1.0
 
 
 async def until_over(request: web.Request) -> None:
-    """Return when the server ends or the peer has gone."""
+    """Return when the server ends, the peer has gone, or its token is not good any more."""
     ending = request.app[ENDING]
-    while not ending.is_set() and request.transport is not None and not request.transport.is_closing():
+    while not ending.is_set() and _is_wanted(request):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LOOK):
                 await ending.wait()
+
+
+def _is_wanted(request: web.Request) -> bool:
+    return request.transport is not None and not request.transport.is_closing() and is_welcome(request)
 
 
 async def while_wanted(request: web.Request, work: Coroutine[Any, Any, T]) -> T:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final, Protocol
 
 from aiohttp import WSCloseCode, WSMsgType, hdrs, web
 
+from taskcopilot.auth.lease import Lease
+from taskcopilot.auth.presented import SUBPROTOCOL
 from taskcopilot.bridge.connection import Connection
 from taskcopilot.bridge.hub import Hub, Limits
 from taskcopilot.bridge.measures import Measures
@@ -19,11 +22,23 @@ from taskcopilot.bridge.wire import WebSocketWire
 from taskcopilot.clock import Clock
 from taskcopilot.core import background
 from taskcopilot.logs import CONNECTION
-from taskcopilot.web.keys import CORE, ENDING, HUB, PAST, SOCKETS
+from taskcopilot.web.doorkeeper import Tenant
+from taskcopilot.web.gate import access_of, identity_of
+from taskcopilot.web.keys import CORE, DOOR, ENDING, HUB, PAST, SOCKETS
 from taskcopilot.web.past import StoredPast
 from taskcopilot.web.sink import CLOSE_TIMEOUT, TransportSink
 
-__all__ = ["SOCKETS", "Kept", "add_routes", "close_all", "close_socket", "is_upgrade", "keep_alive", "new_socket"]
+__all__ = [
+    "SOCKETS",
+    "Kept",
+    "add_routes",
+    "close_all",
+    "close_socket",
+    "is_upgrade",
+    "keep_alive",
+    "leased",
+    "new_socket",
+]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -39,7 +54,12 @@ _LOOK: Final = 0.01
 def new_socket(max_message: int) -> web.WebSocketResponse:
     """Return a WebSocket response as we want them: no compression, our own pings, bounded messages."""
     return web.WebSocketResponse(
-        compress=False, autoping=False, heartbeat=None, max_msg_size=max_message, timeout=CLOSE_TIMEOUT
+        protocols=(SUBPROTOCOL,),
+        compress=False,
+        autoping=False,
+        heartbeat=None,
+        max_msg_size=max_message,
+        timeout=CLOSE_TIMEOUT,
     )
 
 
@@ -87,6 +107,8 @@ async def _serve(request: web.Request) -> web.StreamResponse:
     CONNECTION.set(core.clock.new_id())
     _log.debug("a client connects from %s", request.remote)
     sink = TransportSink(request)
+    keeper, identity = request.app.get(DOOR), identity_of(request)
+    lease = None if keeper is None else keeper.lease(identity, timedelta(seconds=core.settings.auth_timeout))
     connection = Connection(
         request.app[HUB],
         sink,
@@ -95,13 +117,19 @@ async def _serve(request: web.Request) -> web.StreamResponse:
         core.clock,
         max_patterns=core.settings.max_patterns,
         message_rate=core.settings.max_message_rate,
+        access=access_of(request),
+        identify=None if keeper is None else keeper.identify,
+        lease=lease,
     )
     request.app[SOCKETS][socket] = sink
     measures = request.app[HUB].measures
     measures.opened["wss" if request.secure else "ws"] += 1
     try:
         interval = core.settings.ping_interval
-        async with background(keep_alive(core.clock, interval, socket, connection, sink), "keepalive"):
+        async with (
+            background(keep_alive(core.clock, interval, socket, connection, sink), "keepalive"),
+            leased(request, socket, connection.warn, lease),
+        ):
             await _pump(socket, connection, sink, core.settings.max_outstanding_bytes)
     finally:
         _log.debug("a client is gone")
@@ -110,6 +138,26 @@ async def _serve(request: web.Request) -> web.StreamResponse:
         connection.close()
         sink.leave()
     return socket
+
+
+@contextlib.asynccontextmanager
+async def leased(
+    request: web.Request, socket: web.WebSocketResponse, warn: Callable[[Lease], None], lease: Lease | None
+) -> AsyncIterator[None]:
+    """End the conversation with its token while the block runs; without authentication nothing is watched."""
+    if lease is None:
+        yield
+        return
+    closing: list[asyncio.Task[None]] = []
+
+    def end(lease: Lease) -> None:
+        reason = b"no token was shown" if lease.identity is None else b"the token has ended"
+        if not closing:
+            closing.append(asyncio.create_task(close_socket(socket, CloseCode.TOKEN_ENDED, reason)))
+
+    with request.app[DOOR].watching(Tenant(lease, warn, end)):
+        yield
+    await asyncio.gather(*closing)
 
 
 async def _pump(socket: web.WebSocketResponse, connection: Connection, sink: TransportSink, most: int) -> None:

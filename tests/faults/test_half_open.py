@@ -20,8 +20,9 @@ from tests.helpers.cable import cable
 from tests.helpers.chaos_proxy import FAIR, ChaosProxy, Weather
 from tests.helpers.memory import open_sockets
 from tests.helpers.peer import event_stream
-from tests.helpers.processes import bridge
+from tests.helpers.processes import bridge, run
 from tests.helpers.server import RunningServer, running_server
+from tests.helpers.tokens import Tokens
 from tests.helpers.waiting import until, wait_until
 from tests.helpers.writer import writing
 
@@ -31,6 +32,7 @@ PING = 0.4
 """Seconds between two pings; a peer that is silent for two of them and a part of a third is given up."""
 
 CLIENTS = 5
+FILE = ("--db", "tasks.db")
 
 
 @dataclass
@@ -74,7 +76,9 @@ def through_proxy() -> Iterator[Way]:
 def over_cable() -> Iterator[Way]:
     """A network device that is taken down."""
     with cable() as laid:
-        yield Way({"host": laid.here}, laid.pull, laid.plug_in, laid.there, lambda server: server.url)
+        yield Way(
+            {"host": laid.here, "auth": ("token",)}, laid.pull, laid.plug_in, laid.there, lambda server: server.url
+        )
 
 
 @pytest.mark.parametrize("way", [through_proxy, over_cable])
@@ -86,8 +90,9 @@ async def test_a_dead_path_is_noticed_and_everything_is_given_back(tmp_path: Pat
             contextlib.AsyncExitStack() as stack,
         ):
             heard = [Heard() for _ in range(CLIENTS)]
+            token = await Tokens(server).make()
             for each in heard:
-                await _connect(stack, path, path.url(server), each)
+                await _connect(stack, path, path.url(server), each, token)
             alive = time.monotonic() + 4 * PING
             await until(lambda: time.monotonic() > alive)
             assert server.app[HUB].statistics().members == CLIENTS
@@ -110,11 +115,15 @@ def test_a_stream_of_events_over_a_dead_path_is_given_back(tmp_path: Path, say) 
     """H7: who only listens cannot be asked; what it does not acknowledge tells that it is gone."""
     with (
         cable() as laid,
-        bridge(tmp_path, "--db", "tasks.db", "--host", laid.here, "--ping-interval", str(PING)) as (server, ready),
+        bridge(tmp_path, *FILE, "--host", laid.here, "--auth", "token", "--ping-interval", str(PING)) as (
+            server,
+            ready,
+        ),
         writing(tmp_path / "tasks.db") as writer,
     ):
+        token = run(tmp_path, "token", "create", *FILE).stdout.strip()
         idle = open_sockets(server.pid)
-        with laid.there(lambda: event_stream(ready["url"])):
+        with laid.there(lambda: event_stream(ready["url"], token=token)):
             assert open_sockets(server.pid) == idle + 1
             laid.pull()
             began = time.monotonic()
@@ -123,12 +132,18 @@ def test_a_stream_of_events_over_a_dead_path_is_given_back(tmp_path: Path, say) 
             say(f"ping interval {PING} s: given up {time.monotonic() - began:.1f} s after the path went dead")
 
 
-async def _connect(stack: contextlib.AsyncExitStack, path: Way, url: str, heard: Heard) -> None:
+async def _connect(stack: contextlib.AsyncExitStack, path: Way, url: str, heard: Heard, token: str) -> None:
     """Connect a real client at the other end and subscribe it."""
 
     def connect() -> TaskCopilotClient:
         client = TaskCopilotClient(
-            url, ping_interval=PING, connect_timeout=1, request_timeout=1, max_backoff=0.3, probe_interval=0.3
+            url,
+            token=token,
+            ping_interval=PING,
+            connect_timeout=1,
+            request_timeout=1,
+            max_backoff=0.3,
+            probe_interval=0.3,
         )
         client.on_state(heard.modes.append)
         client.subscribe(["task:*"], lambda _topic, _kind, data: heard.titles.append(data["taskTitle"]))

@@ -117,15 +117,16 @@ class Peer:
         self.ended = not data
 
 
-def event_stream(url: str, *, receive_buffer: int = 0) -> socket.socket:
+def event_stream(url: str, *, receive_buffer: int = 0, token: str = "") -> socket.socket:
     """Open a stream of server-sent events; returns once its first bytes are there."""
+    shown = f"Authorization: Bearer {token}\r\n" if token else ""
     stream = socket.socket()
     stream.settimeout(DEADLINE)
     if receive_buffer:
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     host, _, port = url.partition("://")[2].partition(":")
     stream.connect((host, int(port)))
-    stream.sendall(f"GET /api/events/stream HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+    stream.sendall(f"GET /api/events/stream HTTP/1.1\r\nHost: {host}:{port}\r\n{shown}\r\n".encode())
     assert b" 200 " in stream.recv(20)
     return stream
 

@@ -177,7 +177,7 @@ def test_each_file_is_a_comment_and_plain_statements(file: Path) -> None:
     statements = [statement.strip() for statement in _TRIGGER.sub("CREATE TRIGGER", code).split(";")]
     assert statements.pop() == ""
     assert all(sqlite3.complete_statement(f"{statement};") for statement in statements if "TRIGGER" not in statement)
-    assert {statement.split()[0] for statement in statements} <= {"CREATE", "ALTER", "INSERT", "DROP"}
+    assert {statement.split()[0] for statement in statements} <= {"CREATE", "ALTER", "INSERT", "DROP", "UPDATE"}
     assert "migrations" not in code
 
 
@@ -367,9 +367,9 @@ def test_a_claim_goes_with_its_task(migrated: sqlite3.Connection) -> None:
 def test_the_log_has_one_state_and_numbers_once(migrated: sqlite3.Connection) -> None:
     """There is one row of log state, and no two events have one number."""
     migrated.execute("INSERT INTO log_state VALUES (1, 'epoch', 1, 0)")
-    migrated.execute("INSERT INTO events VALUES (1, 'now', 'task:1', 'task.created', '{}', NULL)")
+    migrated.execute("INSERT INTO events VALUES (1, 'now', 'task:1', 'task.created', '{}', NULL, NULL)")
     for again in ("INSERT INTO log_state VALUES (2, 'e', 1, 0)", "INSERT INTO log_state VALUES (1, 'e', 1, 0)"):
         with pytest.raises(sqlite3.IntegrityError):
             migrated.execute(again)
     with pytest.raises(sqlite3.IntegrityError):
-        migrated.execute("INSERT INTO events VALUES (1, 'now', 'task:2', 'task.created', '{}', NULL)")
+        migrated.execute("INSERT INTO events VALUES (1, 'now', 'task:2', 'task.created', '{}', NULL, NULL)")

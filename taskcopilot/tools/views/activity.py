@@ -6,8 +6,9 @@ import sqlite3
 from datetime import timedelta
 from typing import Final
 
+from taskcopilot.auth.access import View
 from taskcopilot.clock import iso
-from taskcopilot.store import activity
+from taskcopilot.store import activity, task_rows
 from taskcopilot.store.tasks import decode_metadata
 from taskcopilot.store.transaction import ReadTx
 from taskcopilot.tools.agent_names import agent_name
@@ -45,9 +46,14 @@ class AgentActivities(ToolOutput):
     total_idle: int
 
 
-def list_activity(tx: ReadTx, *, stream_id: str | None = None, unfinished_only: bool = True) -> AgentActivities:
+def list_activity(
+    tx: ReadTx, *, stream_id: str | None = None, unfinished_only: bool = True, sight: View | None = None
+) -> AgentActivities:
     """Return the agents at work, of one stream or all; those who are done too unless `unfinished_only`."""
     rows = activity.agents_at_work(tx, stream_id=stream_id, unfinished_only=unfinished_only)
+    if sight is not None:
+        stream_of = task_rows.streams(tx)
+        rows = [row for row in rows if sight.sees_task(row["task_id"], stream_of.get(row["task_id"]))]
     active_since = iso(tx.now - ACTIVE_FOR)
     activities = [_show(row, active_since) for row in rows]
     active = sum(shown.is_active for shown in activities)

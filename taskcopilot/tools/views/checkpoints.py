@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
+from taskcopilot.auth.access import View
 from taskcopilot.errors import InvalidArgumentError, NotFoundError
-from taskcopilot.store import activity
+from taskcopilot.store import activity, task_rows
 from taskcopilot.store.transaction import ReadTx
 from taskcopilot.tools.fields import CheckpointTrigger, ToolOutput
 
@@ -24,7 +25,9 @@ class LatestCheckpoint(ToolOutput):
     execution_step: int | float | None
 
 
-def latest_checkpoint(tx: ReadTx, *, stream_id: str | None = None, task_id: str | None = None) -> LatestCheckpoint:
+def latest_checkpoint(
+    tx: ReadTx, *, stream_id: str | None = None, task_id: str | None = None, sight: View | None = None
+) -> LatestCheckpoint:
     """Return the newest checkpoint that has not expired; a stream wins over a task.
 
     Raises InvalidArgumentError when neither is given, and NotFoundError with the detail `streamId` or `taskId`.
@@ -37,7 +40,7 @@ def latest_checkpoint(tx: ReadTx, *, stream_id: str | None = None, task_id: str 
         missing = NotFoundError("No checkpoint found for task", field="taskId", taskId=task_id)
     else:
         raise InvalidArgumentError("Must provide either streamId or taskId", field="streamId")
-    if row is None:
+    if row is None or not (sight is None or sight.sees_task(row["task_id"], task_rows.stream_of(tx, row["task_id"]))):
         raise missing
     return _show(row)
 

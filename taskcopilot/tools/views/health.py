@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, Literal
 
+from taskcopilot.auth.access import View
 from taskcopilot.store import activity, stream_rows
 from taskcopilot.store.transaction import ReadTx
 from taskcopilot.tools.fields import ToolOutput
@@ -34,13 +35,13 @@ class StreamHealth(ToolOutput):
     warnings: list[str]
 
 
-def stream_health(tx: ReadTx, stream_id: str) -> StreamHealth:
+def stream_health(tx: ReadTx, stream_id: str, *, sight: View | None = None) -> StreamHealth:
     """Return the health of a stream, archived or not; raises NotFoundError with the detail `streamId`.
 
     Activity is the latest of: a diary row about the stream or its tasks, a change of a task, a heartbeat of an agent.
     The original knew the diary only, which has nothing of tasks without a PRD: those were never healthy.
     """
-    if not stream_rows.exists(tx, stream_id):
+    if not stream_rows.exists(tx, stream_id) or not (sight is None or sight.sees_stream(stream_id)):
         raise stream_not_found(stream_id)
     current = stream_rows.oldest_in_progress(tx, stream_id)
     last_activity = activity.last_activity_of_stream(tx, stream_id)

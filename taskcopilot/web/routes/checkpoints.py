@@ -16,6 +16,7 @@ from taskcopilot.tools.dispatch import parse
 from taskcopilot.tools.fields import CheckpointTrigger, Text, ToolInput
 from taskcopilot.tools.views.checkpoints import LatestCheckpoint, latest_checkpoint
 from taskcopilot.web.bodies import read_optional_object
+from taskcopilot.web.gate import view_of
 from taskcopilot.web.json import answer_view, json_response
 from taskcopilot.web.keys import CORE
 from taskcopilot.web.queries import single
@@ -41,22 +42,34 @@ class StreamCheckpoint(WireModel):
 
 async def get_checkpoint(request: web.Request) -> web.Response:
     """Answer the newest checkpoint that has not expired."""
-    view = partial(latest_checkpoint, stream_id=single(request, "streamId"), task_id=single(request, "taskId"))
+    view = partial(
+        latest_checkpoint,
+        stream_id=single(request, "streamId"),
+        task_id=single(request, "taskId"),
+        sight=view_of(request),
+    )
     return await answer_view(request, view)
 
 
 async def create_stream_checkpoint(request: web.Request) -> web.Response:
     """Make a checkpoint of the task that the stream is at."""
     options = parse(StreamCheckpointOptions, await read_optional_object(request))
-    unit = partial(_checkpoint, stream_id=request.match_info["streamId"], options=options)
+    stream_id, view = request.match_info["streamId"], view_of(request)
+    if view is not None and not view.sees_stream(stream_id):
+        raise _nothing_at_work(stream_id)
+    unit = partial(_checkpoint, stream_id=stream_id, options=options)
     return json_response(await request.app[CORE].recorder.record(unit), status=201)
+
+
+def _nothing_at_work(stream_id: str) -> InvalidArgumentError:
+    return InvalidArgumentError("No in-progress task found for stream", field="streamId", streamId=stream_id)
 
 
 def _checkpoint(tx: Tx, stream_id: str, options: StreamCheckpointOptions) -> StreamCheckpoint:
     """Find the oldest task in progress and save it, in one unit: nobody can complete the task in between."""
     at_work = tasks.listing(tx, where={"stream_id": stream_id, "status": "in_progress", "archived": 0}, limit=1)
     if not at_work:
-        raise InvalidArgumentError("No in-progress task found for stream", field="streamId", streamId=stream_id)
+        raise _nothing_at_work(stream_id)
     context = {} if options.reason is None else {"recoveryReason": options.reason}
     call = CheckpointCreate(taskId=at_work[0].id, trigger=options.trigger, agentContext=context)
     made = checkpoint_create(tx, call)
@@ -67,6 +80,7 @@ ROUTES: Final = (
     Route(
         method="GET",
         path="/api/checkpoints",
+        confined=True,
         handler=get_checkpoint,
         summary="Read the newest checkpoint of a stream or of a task",
         answer=LatestCheckpoint,
@@ -79,6 +93,7 @@ ROUTES: Final = (
     Route(
         method="POST",
         path="/api/streams/{streamId}/checkpoint",
+        confined=True,
         handler=create_stream_checkpoint,
         summary="Make a checkpoint of the task that a stream is at",
         answer=StreamCheckpoint,

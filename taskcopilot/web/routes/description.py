@@ -41,6 +41,7 @@ ROUTES: Final = (
     Route(
         method="GET",
         path="/openapi.json",
+        confined=True,
         handler=get_openapi,
         summary="Describe this API",
         answer={"type": "object", "description": "An OpenAPI 3.1 document."},

@@ -7,9 +7,11 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
+from taskcopilot.auth.identity import unauthorized
 from taskcopilot.bridge.cursor import Cursor
 from taskcopilot.bridge.log_page import LogPage, index_of, read_page
 from taskcopilot.bridge.protocol import encode_event
+from taskcopilot.web.gate import is_welcome
 from taskcopilot.web.json import json_response
 from taskcopilot.web.keys import CORE, HUB, PAST
 from taskcopilot.web.queries import positive_number, selectors, single
@@ -30,7 +32,7 @@ async def get_events(request: web.Request) -> web.Response:
     core = request.app[CORE]
     since = single(request, "since")
     cursor = None if since is None else Cursor.parse(since)
-    wanted = selectors(request, core.settings.max_patterns)
+    wanted = await selectors(request, core.settings.max_patterns)
     index = index_of(wanted)
     limit = positive_number(request, "limit", default=DEFAULT_LIMIT, maximum=MAX_LIMIT)
     wait = positive_number(request, "wait", default=0, maximum=MAX_WAIT)
@@ -38,6 +40,8 @@ async def get_events(request: web.Request) -> web.Response:
     if wait and not page.events and page.gap is None:
         await request.app[PAST].refresh()
         await wait_for_event(request.app[HUB], wanted, page.position, wait)
+        if not is_welcome(request):
+            raise unauthorized()
         page = await read_page(core.database, index, limit, page.cursor)
     tag = f"{page.log.epoch}-{page.position}-{len(page.events)}"
     if any(tag == known.value for known in request.if_none_match or ()):
@@ -107,6 +111,7 @@ ROUTES: Final = (
     Route(
         method="GET",
         path="/api/events",
+        confined=True,
         handler=get_events,
         summary="Read the log of events from a cursor",
         answer=_ANSWER,

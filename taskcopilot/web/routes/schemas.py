@@ -60,6 +60,7 @@ ROUTES: Final = (
     Route(
         method="GET",
         path="/asyncapi.json",
+        confined=True,
         handler=get_asyncapi,
         summary="Describe the socket",
         answer={"type": "object", "description": "An AsyncAPI 3 document."},
@@ -67,6 +68,7 @@ ROUTES: Final = (
     Route(
         method="GET",
         path="/schemas/",
+        confined=True,
         handler=list_schemas,
         summary="List the event types with their JSON schemas",
         answer=SchemaLinks,
@@ -75,6 +77,7 @@ ROUTES: Final = (
     Route(
         method="GET",
         path="/schemas/{type}.json",
+        confined=True,
         handler=get_schema,
         summary="The JSON schema of the data of an event type",
         answer={"type": "object", "description": "A JSON schema, draft 2020-12."},

@@ -39,7 +39,7 @@ _HEADERS: Final = {
 async def stream_events(request: web.Request) -> web.StreamResponse:
     """Answer with events until the peer or the server goes; the peer comes back with `Last-Event-ID`."""
     hub = request.app[HUB]
-    wanted = selectors(request, request.app[CORE].settings.max_patterns)
+    wanted = await selectors(request, request.app[CORE].settings.max_patterns)
     since = request.headers.get("Last-Event-ID") or single(request, "since")
     cursor = None if since is None else Cursor.parse(since)
     if cursor is not None:
@@ -90,6 +90,7 @@ ROUTES: Final = (
     Route(
         method="GET",
         path="/api/events/stream",
+        confined=True,
         handler=stream_events,
         summary="Follow the log as server-sent events; Last-Event-ID resumes",
         media="text/event-stream",

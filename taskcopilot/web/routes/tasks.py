@@ -8,6 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from taskcopilot.tools.views.tasks import TaskResource, TaskViews, get_task, tasks_json
+from taskcopilot.web.gate import view_of
 from taskcopilot.web.json import answer_view
 from taskcopilot.web.listing import answer_listing
 from taskcopilot.web.queries import leading_number, single
@@ -25,19 +26,22 @@ async def get_tasks(request: web.Request) -> web.Response:
         assigned_agent=single(request, "assignedAgent"),
         prd_id=single(request, "prdId"),
         limit=leading_number(request, "limit"),
+        sight=view_of(request),
     )
     return await answer_listing(request, view)
 
 
 async def get_one_task(request: web.Request) -> web.Response:
     """Answer one task, archived or not."""
-    return await answer_view(request, partial(get_task, task_id=request.match_info["taskId"]))
+    view = partial(get_task, task_id=request.match_info["taskId"], sight=view_of(request))
+    return await answer_view(request, view)
 
 
 ROUTES: Final = (
     Route(
         method="GET",
         path="/api/tasks",
+        confined=True,
         also=("/api/tasks/",),
         handler=get_tasks,
         summary="List tasks, newest first, archived ones left out",
@@ -53,6 +57,7 @@ ROUTES: Final = (
     Route(
         method="GET",
         path="/api/tasks/{taskId}",
+        confined=True,
         handler=get_one_task,
         summary="Read one task",
         answer=TaskResource,

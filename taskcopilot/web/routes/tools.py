@@ -11,6 +11,7 @@ from aiohttp import web
 from taskcopilot.model import WireModel
 from taskcopilot.tools.registry import Registry, Tool
 from taskcopilot.web.bodies import read_object
+from taskcopilot.web.gate import access_of
 from taskcopilot.web.json import json_response
 from taskcopilot.web.keys import CORE
 from taskcopilot.web.route import Route
@@ -68,13 +69,14 @@ async def call_tool(request: web.Request) -> web.Response:
     """Run a tool; its events were handed to every live client before the answer (promise D7)."""
     toolbox = request.app[CORE].toolbox
     tool = toolbox.registry[request.match_info["tool"]]
-    call = toolbox.call(tool.name, await read_object(request))
+    call = toolbox.call(tool.name, await read_object(request), access=access_of(request))
     return json_response(await (while_wanted(request, call) if tool.waits else call))
 
 
 CALL: Final = Route(
     method="POST",
     path="/api/tools/{tool}",
+    confined=True,
     handler=call_tool,
     summary="Call a tool: the body is its arguments, the answer its output",
     answer={},
@@ -101,6 +103,7 @@ ROUTES: Final = (
     Route(
         method="GET",
         path="/api/tools",
+        confined=True,
         handler=list_tools,
         summary="List the tools with their JSON schemas",
         answer=ToolCards,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -10,23 +11,25 @@ from typing import Final
 
 from aiohttp import web
 
+from taskcopilot.auth.identity import Identity, unauthorized
 from taskcopilot.config import Address
 from taskcopilot.core import Core, background
 from taskcopilot.errors import PortTakenError
-from taskcopilot.rooms.desk import Backing, Desk
+from taskcopilot.rooms.desk import Backing, Desk, Identify
 from taskcopilot.rooms.keeper import Keeper
 from taskcopilot.rooms.skills_ticker import SkillsDesk, Ticker
-from taskcopilot.rooms.tokens import verifier
 from taskcopilot.services.service import Service
 from taskcopilot.services.skills.sources import OwnSkills, SkillsFile
 from taskcopilot.services.table import SERVICES
+from taskcopilot.web.gate import refuse_open_door, require_reader
 from taskcopilot.web.guard import Guard, guarding
 from taskcopilot.web.json import json_response
-from taskcopilot.web.keys import CORE, CROWD, DESKS, HUB, PAST, REFUSALS, SOCKETS, TLS
+from taskcopilot.web.keys import CORE, CROWD, DESKS, DOOR, HUB, PAST, REFUSALS, SOCKETS, TLS
 from taskcopilot.web.problems import problems
 from taskcopilot.web.server import listening
 from taskcopilot.web.services.probes import health, metrics
 from taskcopilot.web.services.socket import converse
+from taskcopilot.web.verifying import services_verifier
 from taskcopilot.web.ws import close_all, is_upgrade
 
 __all__ = ["add_routes", "service_ports"]
@@ -45,7 +48,6 @@ def add_routes(app: web.Application) -> None:
 
 async def _desks(app: web.Application) -> AsyncIterator[None]:
     core = app[CORE]
-    secret = core.settings.services_secret
     backing = Backing(
         hub=app[HUB],
         past=app[PAST],
@@ -53,7 +55,7 @@ async def _desks(app: web.Application) -> AsyncIterator[None]:
         publisher=core.publisher,
         clock=core.clock,
         message_rate=core.settings.max_message_rate,
-        verify=verifier(secret, core.clock) if secret else None,
+        identify=await _identify(app),
     )
     app[DESKS].update({service.name: _desk(service, backing) for service in SERVICES})
     keeper = Keeper(app[DESKS].values(), core.recorder, core.clock, os.getpid())
@@ -79,6 +81,22 @@ async def _ticking(core: Core, desks: Iterable[Desk]) -> AsyncIterator[None]:
                 ticker = Ticker(desk, source, core.clock, settings.skills_tick, settings.max_outstanding_bytes)
                 await stack.enter_async_context(background(ticker.run(), "ticker"))
         yield
+
+
+async def _identify(app: web.Application) -> Identify | None:
+    """Return who checks the tokens of the services' clients: those of their own secret, and those of the bridge."""
+    keeper = app.get(DOOR)
+    own = await asyncio.to_thread(services_verifier, app[CORE].settings, app[CORE].clock)
+
+    async def identify(token: str) -> Identity:
+        identity = None if own is None else await own.verify(token)
+        if identity is not None and (keeper is None or keeper.is_good(identity)):
+            return identity
+        if keeper is None:
+            raise unauthorized()
+        return await keeper.identify(token)
+
+    return None if keeper is None and own is None else identify
 
 
 async def _serve_path(request: web.Request) -> web.StreamResponse:
@@ -119,9 +137,12 @@ async def _port(core: Core, app: web.Application, service: Service) -> AsyncIter
     desk = app[DESKS][service.name]
     asked = core.settings.service_addresses.get(service.name, Address(None, None))
     host = asked.host or core.settings.services_host
+    refuse_open_door(core.settings, host, "--services-host", guarded=core.settings.services_secret is not None)
     own = web.Application(middlewares=[problems, guarding(Guard.of(core.settings, host))])
     own[CORE], own[_DESK], own[SOCKETS] = core, desk, app[SOCKETS]
     own[REFUSALS], own[CROWD], own[TLS] = app[REFUSALS], app[CROWD], app[TLS]
+    if DOOR in app:
+        own[DOOR] = app[DOOR]
     own.router.add_get("/{path:.*}", _serve_port)
     port = service.port if asked.port is None else asked.port
     async with listening(own, host, port) as server:
@@ -141,6 +162,7 @@ async def _serve_port(request: web.Request) -> web.StreamResponse:
         case "/health":
             return json_response(health(desk))
         case "/metrics":
+            await require_reader(request)
             return web.Response(
                 text=metrics(desk, "wss" if request.secure else "ws"), headers={"Cache-Control": "no-store"}
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Final
 
 from aiohttp import WSMsgType, web
@@ -12,9 +13,10 @@ from taskcopilot.rooms.connection import Closing, RoomConnection
 from taskcopilot.rooms.desk import Desk
 from taskcopilot.rooms.skills_connection import SkillsConnection
 from taskcopilot.rooms.skills_ticker import SkillsDesk
-from taskcopilot.web.keys import CORE, SOCKETS
+from taskcopilot.web.gate import show_token
+from taskcopilot.web.keys import CORE, DOOR, SOCKETS
 from taskcopilot.web.sink import TransportSink
-from taskcopilot.web.ws import close_socket, keep_alive, new_socket
+from taskcopilot.web.ws import close_socket, keep_alive, leased, new_socket
 
 __all__ = ["MAX_MESSAGE", "converse"]
 
@@ -32,6 +34,7 @@ Conversation = RoomConnection | SkillsConnection
 
 async def converse(request: web.Request, desk: Desk) -> web.StreamResponse:
     """Upgrade, greet, and pump until either side ends it. Who comes when the service is full is told so and closed."""
+    identity = await show_token(request)
     socket = new_socket(MAX_MESSAGE + 1)  # aiohttp refuses what is as long as the limit
     entered = desk.enter()
     connection: Conversation | None = None
@@ -41,8 +44,16 @@ async def converse(request: web.Request, desk: Desk) -> web.StreamResponse:
             await close_socket(socket, _FULL.code, _FULL.reason.encode())
             return socket
         request.app[SOCKETS][socket] = sink = TransportSink(request)
-        connection = SkillsConnection(desk, sink) if isinstance(desk, SkillsDesk) else RoomConnection(desk, sink)
-        await _serve(request, socket, connection, sink)
+        keeper = request.app.get(DOOR)
+        kind = SkillsConnection if isinstance(desk, SkillsDesk) else RoomConnection
+        patience = timedelta(seconds=kind.token_patience)
+        lease = None if keeper is None else keeper.lease(identity, patience=patience)
+        if isinstance(desk, SkillsDesk):
+            connection = SkillsConnection(desk, sink, identity=identity, lease=lease)
+        else:
+            connection = RoomConnection(desk, sink, identity=identity, lease=lease)
+        async with leased(request, socket, connection.warn, lease):
+            await _serve(request, socket, connection, sink)
     finally:
         if socket in request.app[SOCKETS]:
             request.app[SOCKETS].pop(socket).leave()
