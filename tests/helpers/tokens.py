@@ -15,9 +15,18 @@ import orjson
 from taskcopilot.auth import tokens as forms
 from taskcopilot.auth.access import Access, parse_scopes, parse_topics
 from taskcopilot.cli.token import _add
+from taskcopilot.core import Core
 from taskcopilot.store import access_tokens
 from tests.helpers.server import RunningServer
 from tests.helpers.waiting import DEADLINE
+
+
+async def make_token(core: Core, *scopes: str, topics: Sequence[str] = ("*",), life: timedelta | None = None) -> str:
+    """Return a new token of a bridge, by default one that reads."""
+    text = forms.make(os.urandom)
+    access = Access(parse_scopes(scopes or ("read",)), parse_topics(topics))
+    await core.recorder.record(partial(_add, text, "test", access, life))
+    return text
 
 
 class Tokens:
@@ -28,10 +37,7 @@ class Tokens:
 
     async def make(self, *scopes: str, topics: Sequence[str] = ("*",), life: timedelta | None = None) -> str:
         """Return a new token, by default one that reads."""
-        text = forms.make(os.urandom)
-        access = Access(parse_scopes(scopes or ("read",)), parse_topics(topics))
-        await self.server.core.recorder.record(partial(_add, text, "test", access, life))
-        return text
+        return await make_token(self.server.core, *scopes, topics=topics, life=life)
 
     async def revoke(self, token: str) -> None:
         """Revoke a token."""

@@ -1,18 +1,27 @@
 /** The HTTP side of the bridge: everything here only reads. Each call rejects with an Error that people can read. */
 
-async function ask(path, options) {
-  const response = await fetch(path, { headers: { Accept: "application/json" }, ...options });
+import { headers } from "./session.js";
+
+async function ask(path, options = {}) {
+  const response = await fetch(path, { ...options, headers: { Accept: "application/json", ...headers(), ...options.headers } });
   const body = await response.json();
   if (!response.ok) throw Object.assign(new Error(body.detail ?? `HTTP ${response.status}`), { status: response.status });
   return body;
 }
 
 function tool(name, values) {
-  const headers = { Accept: "application/json", "Content-Type": "application/json" };
+  const headers = { "Content-Type": "application/json" };
   return ask(`/api/tools/${name}`, { method: "POST", headers, body: JSON.stringify(values) });
 }
 
 const path = encodeURIComponent;
+
+/** Whether the bridge lets us in: null when it does, else "missing", "bad" or "scope". */
+export async function refusal() {
+  const { status } = await fetch("/api/events?limit=1", { headers: headers() });
+  if (status === 401) return headers().Authorization ? "bad" : "missing";
+  return status === 403 ? "scope" : null;
+}
 
 /** Who answers: version, workspace, epoch, seq. */
 export const health = () => ask("/health");
@@ -36,7 +45,15 @@ export async function services() {
   return Promise.all(served.map(async (each) => ({ ...each, rooms: each.rooms ? await rooms(each.service) : {} })));
 }
 
-const rooms = async (service) => (await tool("service_rooms", { service })).rooms;
+/** The rooms of a service; none for who may not see them. */
+async function rooms(service) {
+  try {
+    return (await tool("service_rooms", { service })).rooms;
+  } catch (error) {
+    if (error.status === 403) return {};
+    throw error;
+  }
+}
 
 /** A task with everything that is known of it. */
 export const task = (id) => ask(`/api/tasks/${path(id)}`);

@@ -3,8 +3,9 @@
  * and asks for a snapshot again when events in between are gone.
  *
  *   connecting -> syncing -> live -> (closed) -> waiting -> connecting ...
+ *                                     (refused) -> refused: it tries no more until `open` is called
  *
- * @typedef {{state: "connecting"|"syncing"|"live"|"waiting", replayed: number|null, resumed: boolean,
+ * @typedef {{state: "connecting"|"syncing"|"live"|"waiting"|"refused", replayed: number|null, resumed: boolean,
  *   attempts: number, latency: number|null, error: string|null, lostAt: number|null}} Status `lostAt` is when the
  *   connection that is missing was lost, in milliseconds since 1970
  */
@@ -18,9 +19,14 @@ const PING_EVERY = 5_000;
 /** How events come: many in one message, so that a burst costs one frame. */
 const BATCH = { maxMs: 80, maxEvents: 500 };
 
+/** The bridge closes with this code when a token has ended, or none was shown. */
+const TOKEN_ENDED = 4401;
+
 export class Connection {
   #url;
   #hears;
+  #protocols;
+  #refusal;
   #socket = null;
   #epoch = null;
   #cursor = null;
@@ -35,10 +41,15 @@ export class Connection {
   /**
    * @param {string} url
    * @param {{status: (status: Status) => void, snapshot: (snapshot: Object) => void,
-   *   events: (events: Object[]) => void, clock: (serverTime: number) => void}} hears
+   *   events: (events: Object[]) => void, clock: (serverTime: number) => void,
+   *   refused?: (why: "missing"|"bad"|"ended"|"scope") => void}} hears
+   * @param {{protocols?: () => string[], refusal?: () => Promise<string|null>}} [shows] the subprotocols to offer, and
+   *   what to ask when a socket was not opened: a browser does not say why
    */
-  constructor(url, hears) {
+  constructor(url, hears, { protocols = () => [], refusal = async () => null } = {}) {
     this.#url = url;
+    this.#protocols = protocols;
+    this.#refusal = refusal;
     this.#hears = hears;
   }
 
@@ -46,12 +57,12 @@ export class Connection {
   open() {
     this.#forget();
     this.#become({ state: "connecting" });
-    const socket = new WebSocket(this.#url);
+    const socket = new WebSocket(this.#url, this.#protocols());
     this.#socket = socket;
     const current = (act) => (event) => socket === this.#socket && act(event);
     socket.onopen = current(() => this.#subscribe());
     socket.onmessage = current((event) => this.#receive(JSON.parse(event.data)));
-    socket.onclose = current(() => this.#lost());
+    socket.onclose = current((event) => this.#closed(event?.code));
     this.#heardAt = performance.now();
     this.#later(PING_EVERY, () => this.#watch());
   }
@@ -95,7 +106,7 @@ export class Connection {
       case "pong":
         return this.#become({ latency: performance.now() - this.#pingedAt });
       case "error":
-        return this.#become({ error: message.payload.message });
+        return this.#wronged(message.payload);
     }
   }
 
@@ -162,6 +173,28 @@ export class Connection {
     this.#become({ state: "waiting", attempts, replayed: null, resumed: false, latency: null, lostAt });
     const delay = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** Math.min(attempts - 1, 10));
     this.#later(delay * (0.75 + Math.random() / 2), () => this.open());
+  }
+
+  /** A socket that was not opened may have been refused for its token. */
+  async #closed(code) {
+    if (code === TOKEN_ENDED) return this.#refused("ended");
+    const wasOpened = this.#status.state !== "connecting";
+    this.#lost();
+    if (wasOpened) return;
+    const why = await this.#refusal().catch(() => null);
+    if (why && this.#status.state === "waiting") this.#refused(why);
+  }
+
+  #wronged({ code, message }) {
+    if (code === "WS_UNAUTHORIZED") return this.#refused("missing");
+    if (code === "WS_FORBIDDEN") return this.#refused("scope");
+    this.#become({ error: message });
+  }
+
+  #refused(why) {
+    this.#forget();
+    this.#become({ state: "refused", replayed: null, latency: null });
+    this.#hears.refused?.(why);
   }
 
   #forget() {

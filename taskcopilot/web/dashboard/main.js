@@ -8,6 +8,7 @@ import { escapeKey, searchKey } from "./keyboard.js";
 import { withEvents } from "./reduce.js";
 import { Refresher } from "./refresher.js";
 import { leaveTask } from "./router.js";
+import { protocols } from "./session.js";
 import { withHistory, withSnapshot } from "./state.js";
 import { Store } from "./store.js";
 import { startTheme } from "./theme.js";
@@ -19,6 +20,7 @@ import { feedView } from "./view-feed.js";
 import { graphView } from "./view-graph.js";
 import { overviewView } from "./view-overview.js";
 import { servicesView } from "./view-services.js";
+import { signInView } from "./view-sign-in.js";
 import { streamsView } from "./view-streams.js";
 import { taskView } from "./view-task.js";
 
@@ -37,7 +39,10 @@ const now = () => Date.now() + offset;
 
 const showStatus = connectionView(find("#connection"));
 
-const connection = new Connection(`${location.origin.replace(/^http/, "ws")}/ws`, {
+const askForToken = signInView(find("#sign-in"), find("#sign-out"));
+
+const hears = {
+  refused: askForToken,
   clock: (time) => {
     offset = time - Date.now();
   },
@@ -55,7 +60,9 @@ const connection = new Connection(`${location.origin.replace(/^http/, "ws")}/ws`
     store.update(withEvents, events);
     refresher.afterEvents(events);
   },
-});
+};
+const shows = { protocols, refusal: api.refusal };
+const connection = new Connection(`${location.origin.replace(/^http/, "ws")}/ws`, hears, shows);
 const refresher = new Refresher(store, () => connection.resync());
 
 async function readPast(seq) {

@@ -36,7 +36,7 @@ export class Refresher {
     this.#store = store;
     this.#resync = resync;
     setInterval(() => this.#warnings(), HEALTH_EVERY);
-    setInterval(() => document.hidden || this.#readServices(), SERVICES_EVERY);
+    setInterval(() => document.hidden || !this.#store.state.ready || this.#readServices(), SERVICES_EVERY);
   }
 
   /** The whole state came: what is not in it follows. */

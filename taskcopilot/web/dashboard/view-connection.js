@@ -20,6 +20,7 @@ export function connectionView(pill) {
 
 /** What the pill says of a status. */
 export function sentenceOf({ state, replayed, resumed, error, lostAt }) {
+  if (state === "refused") return "Signed out";
   if (state !== "live" && error) return `Refused: ${error}`;
   if (state !== "live" && lostAt) return `Reconnecting · as of ${timeOfDay(lostAt)}`;
   if (state !== "live") return "Connecting";
