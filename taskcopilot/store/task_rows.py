@@ -24,12 +24,12 @@ def find(tx: ReadTx, task_id: str) -> sqlite3.Row | None:
     return tx.one(f"SELECT {_COLUMNS}, stream_id FROM tasks WHERE id = ?", (task_id,))  # noqa: S608 - constant columns
 
 
-def newest(tx: ReadTx, *, where: Mapping[str, str], limit: int | None = None) -> list[sqlite3.Row]:
-    """Return the tasks that are not archived and whose columns equal the given values, newest first.
+def newest(tx: ReadTx, *, where: Mapping[str, str | None], limit: int | None = None) -> list[sqlite3.Row]:
+    """Return the tasks that are not archived and whose columns equal the given values (None: NULL), newest first.
 
     Keys of `where` are column names written in this program, never input.
     """
-    conditions = " AND ".join([_NOT_ARCHIVED, *(f"{column} = ?" for column in where)])
+    conditions = " AND ".join([_NOT_ARCHIVED, *(f"{column} IS ?" for column in where)])
     sql = f"SELECT {_COLUMNS} FROM tasks WHERE {conditions} ORDER BY created_at DESC, id DESC"  # noqa: S608
     parameters: list[Any] = list(where.values())
     if limit is not None:

@@ -49,7 +49,7 @@ def shown(rows: Sequence[sqlite3.Row]) -> list[dict[str, Any]]:
 def encoded(rows: Sequence[sqlite3.Row]) -> Iterator[bytes]:
     """Yield the JSON of a `TaskView` for each row of one query."""
     for view in _views(rows):
-        yield orjson.dumps({_ALIASES[name]: value for name, value in view.items()})
+        yield orjson.dumps({_ALIASES[name]: value for name, value in view.items()}, default=_from_blob)
 
 
 def view_of(task: Task) -> dict[str, Any]:
@@ -68,3 +68,10 @@ def _shown(columns: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     view["title"] = view["title"] or ""
     view["metadata"] = decode_metadata(view["metadata"])
     return view
+
+
+def _from_blob(value: object) -> str:
+    """Show as text what an edit by hand stored as a blob."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    raise TypeError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Final
 
 from aiohttp import web
@@ -54,4 +54,4 @@ def _recall(
 
 
 def _made(body: bytes) -> _Answer:
-    return _Answer(body, blake2b(body, digest_size=12).hexdigest())
+    return _Answer(body, sha256(body).hexdigest()[:24])
