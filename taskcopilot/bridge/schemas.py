@@ -28,6 +28,7 @@ Schema = dict[str, Any]
 
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 _TIME: Final[Schema] = {"type": "string", "format": "date-time"}
+_TIME_OR_NULL: Final[Schema] = {"type": ["string", "null"], "format": "date-time"}
 _ANY: Final[Schema] = {"description": "Any JSON value; the answer to a request echoes it."}
 
 
@@ -62,6 +63,7 @@ def _list(items: Schema, most: int | None = None) -> Schema:
 _PATTERN: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": MAX_PATTERN_LENGTH}
 _TOPICS: Final = _list(_PATTERN)
 _GAP: Final = _object({"from": _COUNT, "to": _COUNT}, **_CLOSED)
+_NAMES: Final[Schema] = {"type": "array", "items": {"type": "string"}}
 _BARE: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}
 _CURSOR: Final[Schema] = {"anyOf": [_BARE, {"type": "string", "pattern": f"^{CURSOR.pattern}$"}]}
 
@@ -83,6 +85,7 @@ FROM_CLIENT: Final[dict[str, Schema]] = {
     "unsubscribe": _from_client("unsubscribe", _object({"topics": _TOPICS})),
     "ping": _from_client("ping", None),
     "pong": _from_client("pong", None),
+    "auth": _from_client("auth", _object({"token": {"type": "string"}})),
 }
 """What a client may say, by type. An option that is null or false counts as absent, which is not in here."""
 
@@ -101,6 +104,7 @@ EXAMPLES: Final[dict[str, list[Schema]]] = {
     "unsubscribe": [{"type": "unsubscribe", "id": 6, "payload": {"topics": ["agent:*"]}}],
     "ping": [{"type": "ping", "id": 7}],
     "pong": [{"type": "pong"}],
+    "auth": [{"type": "auth", "id": 8, "payload": {"token": "tcb_…"}}],
 }
 """What a client says, in an order in which one connection can say all of it."""
 
@@ -130,6 +134,15 @@ FROM_SERVER: Final[dict[str, Schema]] = {
     ),
     "ping": _from_server("ping", _object({"seq": _COUNT}, **_CLOSED)),
     "pong": _from_server("pong", _object({}, **_CLOSED), answers=True),
+    "authenticated": _from_server(
+        "authenticated",
+        _object({"scopes": _NAMES, "topics": _NAMES, "expiresAt": _TIME_OR_NULL}, **_CLOSED),
+        answers=True,
+    ),
+    "auth_expiring": _from_server(
+        "auth_expiring",
+        _object({"reason": {"enum": ["expires", "revoked"]}, "expiresAt": _TIME_OR_NULL}, **_CLOSED),
+    ),
     "gap": _from_server("gap", _GAP),
     "snapshot": _from_server(
         "snapshot",

@@ -62,4 +62,4 @@ def base_of(settings: Settings) -> str:
 
 def needs_token(settings: Settings) -> bool:
     """Tell whether the bridge of these settings asks for tokens."""
-    return bool(getattr(settings, "auth", ()))
+    return bool(settings.auth)

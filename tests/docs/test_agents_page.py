@@ -132,7 +132,7 @@ def test_the_commands_of_the_page_work(tmp_path: Path) -> None:
     """Those of ours, in the order of the page."""
     lines = [shlex.split(line.removeprefix("$ ")) for block in blocks("console") for line in block.splitlines()]
     ours = [arguments for command, *arguments in lines if command == "taskcopilot"]
-    assert len(ours) == 3
+    assert len(ours) == 6
     for arguments in [*ours, ["hooks", "remove"], ["init", "--undo"]]:
         assert run(tmp_path, *arguments).returncode == 0, arguments
     assert not list(tmp_path.rglob("*.json"))
