@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 import orjson
 
@@ -55,7 +55,9 @@ class Entrance(asyncio.Protocol):
         self._address = str(peer[0]) if isinstance(peer, tuple) else ""
         self._arrived()
         if (full := self._crowd.enter(self._address)) is not None:
-            self._turn_away(transport, full)
+            self._turn_away(
+                cast("asyncio.Transport", transport), full
+            )  # uvloop's transport of TLS is not said to be one
             return
         self._inside = self._make()
         self._inside.connection_made(transport)
@@ -88,9 +90,8 @@ class Entrance(asyncio.Protocol):
         if self._inside is not None:
             self._inside.resume_writing()
 
-    def _turn_away(self, transport: asyncio.BaseTransport, full: str) -> None:
+    def _turn_away(self, transport: asyncio.Transport, full: str) -> None:
         """Answer without having read the request; what still comes in is thrown away."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a server of streams gives nothing else
         if len(self._leaving) >= _LEAVING:
             transport.abort()
             return

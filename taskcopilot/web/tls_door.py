@@ -20,6 +20,7 @@ import orjson
 from taskcopilot.tls.keeping import Keeping
 from taskcopilot.web.crowd import Crowd
 from taskcopilot.web.entrance import LINGER
+from taskcopilot.web.sink import CLOSE_TIMEOUT
 
 __all__ = ["TLS_REQUIRED", "TlsDoor"]
 
@@ -124,6 +125,7 @@ class TlsDoor:
                     fresh,
                     ssl=self._keeping.certificate.context,
                     ssl_handshake_timeout=max(0.001, until - loop.time()),
+                    ssl_shutdown_timeout=CLOSE_TIMEOUT,
                 )
                 return None
         except (TimeoutError, ConnectionError):

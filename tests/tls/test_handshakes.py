@@ -192,6 +192,26 @@ async def test_a_handshake_that_stalls_is_cut_off(serve, authority: Authority, s
     assert server.app[CROWD].inside == 0
 
 
+async def test_a_peer_that_takes_no_leave_is_let_go(secure: RunningServer, authority: Authority) -> None:
+    """The end of TLS wants an answer from the peer; who gives none is cut off and holds no place."""
+    outgoing, incoming = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = authority.trusted().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    reader, writer = await asyncio.open_connection("127.0.0.1", secure.port)
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            try:
+                client.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                writer.write(outgoing.read())
+                incoming.write(await reader.read(65_536))
+        client.write(request("GET", "/health", "Connection: close", host=f"localhost:{secure.port}"))
+        writer.write(outgoing.read())
+        await until(lambda: secure.app[CROWD].inside == 1, "the request being in")
+        await until(lambda: secure.app[CROWD].inside == 0, "the place being free")
+    writer.close()
+
+
 async def test_one_too_many_is_told_so_over_tls_and_nobody_else_notices(serve, authority: Authority) -> None:
     """503 as in plain HTTP; half handshakes count."""
     trusted = authority.trusted()
