@@ -54,6 +54,8 @@ class Certificate:
     """SHA-256 of the certificate, in pairs of capital hexadecimal digits."""
     not_after: float | None
     """When it expires, in seconds since 1970; None where it is not valid now."""
+    asking: ssl.SSLContext
+    """For asking who else is at a port: shows this certificate and checks none, so nothing is to be told there."""
     flaw: str | None
     """Why clients will refuse it, as far as can be seen from here."""
 
@@ -75,7 +77,7 @@ class Certificate:
             _ask_for_certificates(context, files.clients)
         digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(first[0])).hexdigest().upper()
         fingerprint = ":".join(digest[place : place + 2] for place in range(0, len(digest), 2))
-        return cls(context, files.cert, fingerprint, not_after, flaw)
+        return cls(context, files.cert, fingerprint, not_after, _asking(files), flaw)
 
 
 def _read(file: Path, field: str, *, private: bool = False) -> str:
@@ -137,6 +139,14 @@ def _ask_for_certificates(context: ssl.SSLContext, clients: Path) -> None:
     except ssl.SSLError as error:
         raise InvalidArgumentError(f"{_CLIENTS}: {clients} holds no certificate (PEM)", field=_CLIENTS) from error
     context.verify_mode = ssl.CERT_REQUIRED
+
+
+def _asking(files: Files) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    _load_chain(context, files)
+    return context
 
 
 def _look_at(server: ssl.SSLContext, cert: Path) -> tuple[float | None, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from typing import Any, Final
 
 import aiohttp
@@ -22,16 +23,17 @@ _MAX_ANSWER: Final = 65_536
 """Bytes; a stranger may send anything."""
 
 
-async def port_taken(host: str, port: int, *, secure: bool = False) -> PortTakenError:
+async def port_taken(host: str, port: int, tls: ssl.SSLContext | None = None) -> PortTakenError:
     """Ask who listens there, and return the error that says so and how to go on.
 
-    `secure`: ask over TLS first. Otherwise it is asked in case plain HTTP brings nothing; whose certificate it is does
-    not matter, for nothing is told. For a bridge the details hold its `pid`, `workspace` and `epoch`.
+    With `tls` it is asked over TLS first, otherwise in case plain HTTP brings nothing. Whose certificate it is does not
+    matter, for nothing is told. For a bridge the details hold its `pid`, `workspace` and `epoch`.
     """
+    secure = tls is not None
     async with aiohttp.ClientSession(timeout=_PATIENCE) as session:
         for is_secure in (secure, not secure):
             base = base_url(host, port, secure=is_secure)
-            answers = await asyncio.gather(_get(session, f"{base}/health"), _get(session, f"{base}/-/ready"))
+            answers = await asyncio.gather(_get(session, f"{base}/health", tls), _get(session, f"{base}/-/ready", tls))
             health = _json(answers[0])
             if health.get("service") == SERVICE:
                 return _bridge(host, port, health)
@@ -56,11 +58,11 @@ def _bridge(host: str, port: int, health: dict[str, Any]) -> PortTakenError:
     )
 
 
-async def _get(session: aiohttp.ClientSession, url: str) -> bytes:
+async def _get(session: aiohttp.ClientSession, url: str, tls: ssl.SSLContext | None) -> bytes:
     """Return the body, as far as we care to read; nothing when no HTTP comes back."""
     body = bytearray()
     try:
-        async with session.get(url, allow_redirects=False, ssl=False) as response:
+        async with session.get(url, allow_redirects=False, ssl=tls or False) as response:
             async for chunk in response.content.iter_any():
                 body += chunk
                 if len(body) > _MAX_ANSWER:

@@ -143,13 +143,13 @@ async def _open(
     """Let connections in while the block runs, and give the port that they come to."""
     tls, settings = app[TLS], app[CORE].settings
     if tls is None:
-        server = await _bound(partial(_listen, inside, host, port), host, port, secure=False)
+        server = await _bound(partial(_listen, inside, host, port), host, port)
         try:
             yield int(server.sockets[0].getsockname()[1])
         finally:
             server.close()
         return
-    sockets = await _bound(partial(_bind, host, port), host, port, secure=True)
+    sockets = await _bound(partial(_bind, host, port), host, port, tls)
     async with TlsDoor(tls, app[CROWD], inside, settings.tls_handshake_timeout).open(sockets):
         yield int(sockets[0].getsockname()[1])
 
@@ -157,12 +157,12 @@ async def _open(
 _T = TypeVar("_T")
 
 
-async def _bound(bind: Callable[[], Awaitable[_T]], host: str, port: int, *, secure: bool) -> _T:
+async def _bound(bind: Callable[[], Awaitable[_T]], host: str, port: int, tls: Keeping | None = None) -> _T:
     try:
         return await bind()
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise await port_taken(host, port, secure=secure) from error
+            raise await port_taken(host, port, tls.certificate.asking if tls else None) from error
         raise InvalidArgumentError(f"cannot listen on {host}:{port}: {error.strerror}", field="--host") from error
 
 

@@ -99,6 +99,16 @@ def test_who_holds_the_port_is_told_whatever_both_speak(
         assert json.loads(done.stderr.splitlines()[-1])["pid"] == holder.pid
 
 
+def test_who_holds_the_port_is_told_where_clients_show_certificates(tmp_path: Path) -> None:
+    """A bridge shows its own to the other."""
+    authority = Authority(tmp_path)
+    pair, ca = authority.sign("bridge"), str(authority.file)
+    options = ("--db", "tasks.db", "--tls-cert", str(pair.cert), "--tls-key", str(pair.key), "--tls-client-ca", ca)
+    with bridge(tmp_path, *options) as (holder, ready):
+        done = run(tmp_path, "serve", "--json", "--port", ready["url"].rpartition(":")[2], *options)
+        assert json.loads(done.stderr.splitlines()[-1])["pid"] == holder.pid
+
+
 def test_another_process_takes_the_port_over_tls(tmp_path: Path) -> None:
     """kill -9 of the holder: the next one serves with the same certificate, and knew before who held the port."""
     port = free_port()
