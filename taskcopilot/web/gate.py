@@ -72,7 +72,7 @@ async def door(app: web.Application) -> AsyncIterator[None]:
 def refuse_open_door(settings: Settings, host: str, flag: str = "--host", *, guarded: bool = False) -> None:
     """Raise InvalidArgumentError when everybody on the network could come in by this address.
 
-    `guarded`: those who come in have to show a token of another kind.
+    `guarded`: those who come in have to show something else: a certificate, or the token of a service.
     """
     if not settings.auth and not guarded and not _is_loopback(host):
         raise InvalidArgumentError(

@@ -76,7 +76,7 @@ async def serving(core: Core, app: web.Application) -> AsyncIterator[Server]:
     could come in by it without a token, or the certificate cannot be used.
     """
     settings = core.settings
-    refuse_open_door(settings, settings.host)
+    refuse_open_door(settings, settings.host, guarded=settings.tls_client_ca is not None)
     async with contextlib.AsyncExitStack() as stack:
         app[TLS] = None
         if settings.wants_tls:

@@ -10,7 +10,6 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -64,7 +63,7 @@ class TlsDoor:
         self._timeout = timeout
         self._arriving: set[asyncio.Task[None]] = set()
         self._beyond = 0
-        self._due: Counter[str] = Counter()
+        self._due: dict[str, float] = {}
 
     @contextlib.asynccontextmanager
     async def open(self, listening: list[socket.socket]) -> AsyncIterator[None]:
@@ -145,8 +144,8 @@ class TlsDoor:
         """Count it; of each kind one line now and then."""
         self._crowd.refused[failure.kind] += 1
         now = asyncio.get_running_loop().time()
-        if failure.kind not in self._due or now >= self._due[failure.kind]:
-            self._due[failure.kind] = int(now + _REPEAT)
+        if now >= self._due.get(failure.kind, now):
+            self._due[failure.kind] = now + _REPEAT
             _log.warning("%s %s; %d so far", address, failure.text, self._crowd.refused[failure.kind])
 
 

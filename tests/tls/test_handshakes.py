@@ -257,6 +257,18 @@ async def test_without_a_certificate_of_theirs_clients_do_not_come_in(serve, aut
     assert refused(server)["tls_handshake"] >= 2  # aiohttp tries a GET twice
 
 
+async def test_certificates_of_clients_guard_an_open_address(serve, authority: Authority) -> None:
+    """A1: with --tls-client-ca it is listened on without tokens; a certificate of the bridge alone guards nothing."""
+    flags = authority.sign("bridge").flags | {"host": "0.0.0.0"}
+    with pytest.raises(InvalidArgumentError) as caught:
+        await serve(**flags)
+    assert caught.value.field == "--host"
+    trusted, own = authority.trusted(), authority.sign("client")
+    trusted.load_cert_chain(own.cert, own.key)
+    server = await serve(**flags, tls_client_ca=authority.file, trusted=trusted)
+    assert (await server.get("/health"))["status"] == "ok"
+
+
 async def test_a_bridge_that_cannot_use_its_certificate_listens_nowhere(serve, authority: Authority) -> None:
     """Not in plain HTTP either."""
     pair = authority.sign("bridge")

@@ -137,7 +137,8 @@ async def _port(core: Core, app: web.Application, service: Service) -> AsyncIter
     desk = app[DESKS][service.name]
     asked = core.settings.service_addresses.get(service.name, Address(None, None))
     host = asked.host or core.settings.services_host
-    refuse_open_door(core.settings, host, "--services-host", guarded=core.settings.services_secret is not None)
+    is_guarded = core.settings.services_secret is not None or core.settings.tls_client_ca is not None
+    refuse_open_door(core.settings, host, "--services-host", guarded=is_guarded)
     own = web.Application(middlewares=[problems, guarding(Guard.of(core.settings, host))])
     own[CORE], own[_DESK], own[SOCKETS] = core, desk, app[SOCKETS]
     own[REFUSALS], own[CROWD], own[TLS] = app[REFUSALS], app[CROWD], app[TLS]
