@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from taskcopilot.auth.access import Access
+from taskcopilot.clock import iso
 from taskcopilot.errors import RefusedError
 
 __all__ = ["Identity", "unauthorized"]
@@ -33,7 +34,7 @@ class Identity:
         return {
             "scopes": sorted(self.access.scopes),
             "topics": ["*"] if view is None else sorted(pattern.text for pattern in view.patterns),
-            "expiresAt": None if self.expires_at is None else self.expires_at.isoformat(),
+            "expiresAt": None if self.expires_at is None else iso(self.expires_at),
         }
 
 

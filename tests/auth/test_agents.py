@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from jsonschema import Draft7Validator
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 
+from taskcopilot.bridge.schemas import FROM_SERVER
 from taskcopilot.mcp.contents import ERROR_KEY
 from tests.helpers.processes import bridge, run, running
 from tests.helpers.server import RunningServer
-from tests.helpers.tokens import Tokens, bearer
+from tests.helpers.tokens import Talker, Tokens, bearer
 from tests.helpers.waiting import wait_until
 from tests.integration.test_hooks import hook
 
@@ -84,6 +87,16 @@ async def test_a_revoked_token_ends_an_agents_session(guarded: RunningServer, to
         guarded.clock.advance(10)
         with pytest.raises(MCPError):
             await client.call_tool("task_list", {})
+
+
+async def test_the_end_of_a_token_is_told_like_every_other_time(guarded: RunningServer, tokens: Tokens) -> None:
+    """H12: on the socket, in UTC with milliseconds, and as the document says."""
+    token = await tokens.make("read", life=timedelta(hours=1))
+    talker = await Talker.connect(guarded)
+    answer = await talker.ask("auth", token=token)
+    Draft7Validator(FROM_SERVER["authenticated"]).validate(answer)
+    assert answer["payload"]["expiresAt"].endswith("Z")
+    assert len(answer["payload"]["expiresAt"]) == len(answer["timestamp"])
 
 
 async def test_hooks_need_a_token_that_writes(guarded: RunningServer, tokens: Tokens) -> None:
