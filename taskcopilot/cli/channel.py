@@ -58,13 +58,21 @@ def command(_name: str) -> click.Command:
     metavar="FILE",
     help="Trust only certificates of these authorities (PEM). [env: TASKCOPILOT_CA_FILE]",
 )
+@click.option(
+    "--token-file",
+    envvar="TASKCOPILOT_TOKEN_FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Holds the token to show the bridge; or set TASKCOPILOT_TOKEN. [env: TASKCOPILOT_TOKEN_FILE]",
+)
 @click.option("--any-host", is_flag=True, help="Send notices whatever host this is.")
 @click.option("--check", is_flag=True, help="Tell whether Claude Code here has channels, and exit.")
 @database_option
 @click.pass_context
 def _channel(
     ctx: click.Context, /, *, topics: tuple[str, ...], types: str, session: str | None, port: str | None,
-    per_minute: float, burst: int, ca_file: str | None, any_host: bool, check: bool, **_: object,
+    per_minute: float, burst: int, ca_file: str | None, token_file: str | None, any_host: bool, check: bool,
+    **_: object,
 ) -> None:  # fmt: skip
     """Follow the bridge for a session of Claude Code, which starts this as an MCP server, and wake it with events.
 
@@ -80,9 +88,14 @@ def _channel(
     workspace = settings.resolve_workspace()
     if ca_file is None and settings.tls_self_signed:
         ca_file = str(files_of(workspace.database).cert)
-    wish = Wish(base_of(settings), workspace.id, patterns, wanted, os.environ.get("TASKCOPILOT_TOKEN"), ca_file)
+    wish = Wish(base_of(settings), workspace.id, patterns, wanted, _token(token_file), ca_file)
     file = _claim(workspace.database.parent / "channels", session)
     _run(wish, file, Pace(per_minute, burst), any_host=any_host)
+
+
+def _token(file: str | None) -> str | None:
+    """Return the token to show. There is no flag for it: command lines are seen by all."""
+    return Path(file).read_text("utf-8").strip() if file else os.environ.get("TASKCOPILOT_TOKEN")
 
 
 def _run(wish: Wish, file: CursorFile, pace: Pace, *, any_host: bool) -> None:

@@ -66,8 +66,9 @@ def follow_from_now(home: Path, host: Host) -> None:
     wait_until(lambda: cursor(home) >= 0, "the cursor")
 
 
-def create(url: str, title: str = "x") -> str:
-    answer = requests.post(f"{url}/api/tools/task_create", json={"title": title}, timeout=20)
+def create(url: str, title: str = "x", token: str = "") -> str:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    answer = requests.post(f"{url}/api/tools/task_create", json={"title": title}, headers=headers, timeout=20)
     answer.raise_for_status()
     return str(answer.json()["id"])
 
@@ -99,6 +100,20 @@ def test_a_channel_introduces_itself_and_forwards_what_was_asked_for(tmp_path: P
         host.process.stdin.close()
         assert host.process.wait() == 0
     assert stat.S_IMODE((tmp_path / "channels" / "s.cursor").stat().st_mode) == 0o600
+
+
+def test_a_channel_shows_the_token_of_a_file(tmp_path: Path) -> None:
+    """A3: to a bridge that wants one, on no command line."""
+    with bridge(tmp_path, *DB, "--auth", "token") as (_, ready):
+        token = run(tmp_path, "token", "create", "--scopes", "read,write", *DB).stdout.strip()
+        (tmp_path / "token").write_text(f"{token}\n")
+        wanted = ("--token-file", "token", "--types", "task.created")
+        with channel(tmp_path, ready["url"], *wanted) as host:
+            follow_from_now(tmp_path, host)
+            task = create(ready["url"], token=token)
+            assert host.notice()["meta"]["topic"] == f"task:{task}"
+            arguments = Path(f"/proc/{host.process.pid}/cmdline").read_bytes()
+            assert token.encode() not in arguments
 
 
 def test_what_agents_wrote_cannot_leave_its_wrapper(tmp_path: Path, url: str) -> None:
