@@ -31,7 +31,10 @@ class TransportSink:
 
     def buffered(self) -> int:
         """See Sink."""
-        return self._transport.get_write_buffer_size()
+        try:
+            return self._transport.get_write_buffer_size()
+        except AttributeError:  # the TLS of asyncio, once it was closed twice, has forgotten where its buffer was
+            return 0
 
     async def drain(self) -> None:
         """See Sink."""

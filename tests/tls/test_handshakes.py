@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from taskcopilot.errors import InvalidArgumentError
-from taskcopilot.web.keys import CROWD
+from taskcopilot.web.keys import CROWD, SOCKETS
 from tests.helpers.certificates import DAY, Authority
 from tests.helpers.raw import raw, read_answer, request
 from tests.helpers.server import RunningServer
@@ -210,6 +210,24 @@ async def test_a_peer_that_takes_no_leave_is_let_go(secure: RunningServer, autho
         await until(lambda: secure.app[CROWD].inside == 1, "the request being in")
         await until(lambda: secure.app[CROWD].inside == 0, "the place being free")
     writer.close()
+
+
+@pytest.mark.parametrize("way", ["close frame", "end of TLS", "reset"])
+async def test_who_leaves_is_forgotten_without_a_word(secure: RunningServer, caplog, way: str) -> None:
+    """However the connection ends, and with an answer under way or not."""
+    for path in ("/ws", "/ws/dhruva"):
+        listener = await secure.http.ws_connect(path)
+        transport = listener._response.connection.transport
+        await listener.send_json({"type": "ping"})
+        if way == "close frame":
+            await listener.close()
+        elif way == "end of TLS":
+            transport.close()
+        else:
+            transport.abort()
+        await until(lambda: not secure.app[SOCKETS], "the socket being forgotten")
+        await until(lambda: secure.app[CROWD].inside == 0, "the place being free")
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_one_too_many_is_told_so_over_tls_and_nobody_else_notices(serve, authority: Authority) -> None:
