@@ -55,6 +55,16 @@ class Credentials:
                 self._token = self._ask(self._renew)
             return {} if self._token is None else {"Authorization": f"Bearer {self._token}"}
 
+    def fresh(self) -> str | None:
+        """Ask the function for a token; None where there is none, or it fails."""
+        if self._renew is None:
+            return None
+        try:
+            self.header(fresh=True)
+        except AuthenticationError:
+            return None
+        return self._token
+
     def _ask(self, renew: Callable[[], str]) -> str:
         try:
             return _checked(renew())

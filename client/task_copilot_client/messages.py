@@ -15,6 +15,7 @@ from task_copilot_client.cursor import Cursor, Gap, as_seq
 
 __all__ = [
     "Event",
+    "Expiring",
     "MalformedError",
     "Message",
     "Missed",
@@ -22,6 +23,7 @@ __all__ = [
     "Rejected",
     "Subscribed",
     "Unknown",
+    "authenticate",
     "parse",
     "pong",
     "read_event",
@@ -96,13 +98,18 @@ class Missed:
 
 
 @dataclass(frozen=True, slots=True)
+class Expiring:
+    """Our token ends soon; a fresh one goes on with this conversation."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """A message that means nothing to us."""
 
     type: str
 
 
-Message = Event | Subscribed | Rejected | Ping | Missed | Unknown
+Message = Event | Subscribed | Rejected | Ping | Missed | Expiring | Unknown
 
 
 def parse(frame: bytes) -> Message:
@@ -129,6 +136,8 @@ def _read(message: dict[str, Any], payload: dict[str, Any]) -> Message:
             return Ping(as_seq(payload.get("seq")))
         case "gap" if gap := read_gap(payload):
             return Missed(gap)
+        case "auth_expiring":
+            return Expiring()
         case other:
             return Unknown(other)
 
@@ -178,6 +187,11 @@ def subscribe(request_id: str, topics: Sequence[str], since: Cursor | None, time
 def unsubscribe(request_id: str, topics: Sequence[str], timestamp: str) -> str:
     """Ask for events of the topics no longer."""
     return _write("unsubscribe", {"topics": list(topics)}, timestamp, request_id)
+
+
+def authenticate(request_id: str, token: str, timestamp: str) -> str:
+    """Show a fresh token."""
+    return _write("auth", {"token": token}, timestamp, request_id)
 
 
 def pong(timestamp: str) -> str:

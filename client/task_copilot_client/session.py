@@ -16,7 +16,7 @@ from typing import Any, Final, assert_never
 from task_copilot_client import messages
 from task_copilot_client.errors import SubscriptionError
 from task_copilot_client.feed import Feed
-from task_copilot_client.messages import Event, MalformedError, Missed, Ping, Rejected, Subscribed, Unknown
+from task_copilot_client.messages import Event, Expiring, MalformedError, Missed, Ping, Rejected, Subscribed, Unknown
 from task_copilot_client.subscriptions import Registration, all_patterns
 
 __all__ = ["Session"]
@@ -41,8 +41,15 @@ class _Request:
 class Session:
     """Say `requests()`, feed it every frame with `receive`, say what that returns. One thread."""
 
-    def __init__(self, feed: Feed, numbers: Iterator[int], timestamp: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        numbers: Iterator[int],
+        timestamp: Callable[[], str],
+        fresh_token: Callable[[], str | None] = lambda: None,
+    ) -> None:
         self._feed = feed
+        self._fresh_token = fresh_token
         self._numbers = numbers
         self._timestamp = timestamp
         self._seen: Sequence[Registration] | None = None
@@ -123,11 +130,18 @@ class Session:
                 self._refused(message)
             case Missed(gap):
                 self._feed.missed(gap)
+            case Expiring():
+                return self._show_fresh_token()
             case Unknown(kind):
                 _log.debug("a message of type %r means nothing to us", kind)
             case _:
                 assert_never(message)
         return []
+
+    def _show_fresh_token(self) -> list[str]:
+        """Go on with this conversation if there is another token to be had; a refusal of it is reported only."""
+        token = self._fresh_token()
+        return [] if token is None else [messages.authenticate(f"auth-{next(self._numbers)}", token, self._timestamp())]
 
     def _advance(self, seq: int | None) -> None:
         """Believe the ping only when nothing is on its way: it may have overtaken the answer to our request."""

@@ -97,7 +97,7 @@ class WebSocketSource:
 
     def listen(self, signals: Signals) -> Outcome:
         """Converse until the connection ends, has to begin anew, or we are stopping; then close the socket."""
-        session = Session(self._feed, self._numbers, self._clock.timestamp)
+        session = Session(self._feed, self._numbers, self._clock.timestamp, self._credentials.fresh)
         try:
             return self._converse(session, signals)
         except _LostError as error:

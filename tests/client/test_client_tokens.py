@@ -6,13 +6,16 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from task_copilot_client import AuthenticationError, TaskCopilotClient
 from task_copilot_client.credentials import VARIABLE
+from taskcopilot.web.keys import DOOR
 from tests.auth.conftest import guarded, serve, tokens
+from tests.auth.test_tokens import after
 from tests.client.helpers import Recorder
 from tests.helpers.server import RunningServer
 from tests.helpers.tokens import Tokens
@@ -93,6 +96,26 @@ async def test_a_token_that_was_revoked_is_followed_by_a_fresh_one_without_a_los
         shown.append(await tokens.make("read"))
         await until(lambda: client.refusal is None and recorder.calls, "the way back")
         assert [data["taskTitle"] for _, _, data in recorder.calls] == ["meanwhile"]
+
+
+async def test_a_token_that_ends_soon_is_followed_by_a_fresh_one_on_the_same_connection(
+    guarded: RunningServer, tokens: Tokens
+) -> None:
+    """A9: the function is asked when the bridge warns, and nothing is interrupted."""
+    shown = [await tokens.make("read", life=timedelta(seconds=40))]
+    modes, recorder = list[str](), Recorder()
+    async with client_of(guarded, token=lambda: shown[-1]) as client:
+        client.on_state(modes.append)
+        client.subscribe(["task:*"], recorder)
+        assert await asyncio.to_thread(client.connect)
+        shown.append(await tokens.make("read"))
+        await after(guarded, 11)
+        (tenant,) = guarded.app[DOOR]._tenants
+        await until(lambda: tenant.lease.identity.expires_at is None, "the fresh token")
+        await after(guarded, 60)
+        await guarded.call("task_create", title="still here")
+        await until(lambda: recorder.calls, "the event")
+        assert modes == ["websocket"]
 
 
 async def test_a_function_that_raises_is_an_error_of_authentication(guarded: RunningServer) -> None:
