@@ -61,7 +61,7 @@ def _console(*, colour: bool | None) -> Console:
     try:
         from rich.console import Console  # noqa: PLC0415 - see above
     except ImportError:
-        raise click.ClickException("top needs rich: pip install 'taskcopilot-bridge[terminal]'") from None
+        raise click.ClickException("top needs rich: pip install rich") from None
     return Console(no_color=colour is False, highlight=False, markup=False)
 
 

@@ -58,7 +58,7 @@ def made(settings: Settings, database: Path, clock: Clock) -> Files:
         import cryptography  # noqa: F401, PLC0415 - an extra: certificates of others need nothing
     except ImportError as error:
         raise InvalidArgumentError(
-            f"{_FLAG} needs the package cryptography: pip install 'taskcopilot-bridge[tls]'", field=_FLAG
+            f"{_FLAG} needs the package cryptography: pip install cryptography", field=_FLAG
         ) from error
     files, names = files_of(database), _names(settings)
     try:
