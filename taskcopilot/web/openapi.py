@@ -20,7 +20,12 @@ _REFERENCE: Final = "#/components/schemas/{model}"
 _PROBLEM: Final = {"$ref": _REFERENCE.format(model="Problem")}
 _IN_PATH: Final = re.compile(r"\{(\w+)\}")
 
-_EVERYWHERE: Final = (HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR)
+_EVERYWHERE: Final = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.MISDIRECTED_REQUEST,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+)
 _OF_BODIES: Final = (
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -33,6 +38,7 @@ _SOCKET: Final = {
         "summary": "Open the WebSocket of events; docs/protocol.md describes its messages",
         "responses": {
             "101": {"description": "Switching Protocols"},
+            "401": {"$ref": "#/components/responses/401"},
             "403": {"$ref": "#/components/responses/403"},
             "404": {"$ref": "#/components/responses/404"},
             "421": {"$ref": "#/components/responses/421"},
@@ -49,6 +55,12 @@ _SERVICE_SOCKET: Final = {
         ],
         "responses": _SOCKET["get"]["responses"],
     }
+}
+
+_TOKEN: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "Asked for with --auth only: docs/authentication.md",
 }
 
 _Models = Mapping[Any, Mapping[str, Any]]
@@ -70,8 +82,13 @@ def describe(routes: Sequence[Route]) -> dict[str, Any]:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
+        "security": [{}, {"token": []}],
         "paths": paths | {"/ws": _SOCKET, "/ws/{service}": _SERVICE_SOCKET},
-        "components": {"schemas": components, "responses": _problem_responses(routes)},
+        "components": {
+            "schemas": components,
+            "responses": _problem_responses(routes),
+            "securitySchemes": {"token": _TOKEN},
+        },
     }
 
 

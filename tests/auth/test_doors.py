@@ -89,3 +89,17 @@ async def test_a_token_of_another_server_or_of_none_is_refused_by_every_door(ser
     server = await serve(**{**SETTINGS, "jwt_audience": "another"})
     good = crafted(int(server.clock.now().timestamp()))
     assert [(await door(server, good))[0] for door in DOORS] == [401] * len(DOORS)
+
+
+async def test_the_description_says_how_to_show_a_token(serve: Serve) -> None:
+    """A2, A3: a bearer scheme, and 401 among the answers of every operation."""
+    server = await serve(**SETTINGS)
+    good = bearer(crafted(int(server.clock.now().timestamp())))
+    async with server.http.get("/openapi.json", headers=good) as response:
+        document = await response.json()
+    (scheme,) = document["components"]["securitySchemes"].values()
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    assert "401" in document["components"]["responses"]
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert "401" in operation["responses"], path
