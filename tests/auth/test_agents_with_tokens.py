@@ -17,6 +17,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from taskcopilot.bridge.schemas import FROM_SERVER
 from taskcopilot.mcp.contents import ERROR_KEY
+from tests.auth.test_tokens import after
 from tests.helpers.processes import bridge, run, running
 from tests.helpers.server import RunningServer
 from tests.helpers.tokens import Talker, Tokens, bearer
@@ -84,7 +85,7 @@ async def test_a_revoked_token_ends_an_agents_session(guarded: RunningServer, to
     async with agent(guarded, token, "legacy") as client:
         assert await call(client, "task_list") == {"result": []}
         await tokens.revoke(token)
-        guarded.clock.advance(10)
+        await after(guarded, 2)
         with pytest.raises(MCPError):
             await client.call_tool("task_list", {})
 
