@@ -15,7 +15,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-__all__ = ["GRACE", "run_until_signal"]
+__all__ = ["GRACE", "keep_the_loop_prompt", "run_until_signal"]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -45,12 +45,12 @@ def run_until_signal(work: Work) -> None:
     SIGTERM and SIGINT set the event; the second of them ends the process at once, and so does the end of the grace.
     """
     _allow_descriptors()
-    _keep_the_loop_prompt()
+    keep_the_loop_prompt()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_guard(work))
 
 
-def _keep_the_loop_prompt() -> None:
+def keep_the_loop_prompt() -> None:
     """Let the event loop have its turn soon while another thread makes a long list.
 
     The interpreter's threads change every 5 ms by default; and each full pass of its garbage collector, of which a long

@@ -34,6 +34,7 @@ def run(plan: Plan) -> Result:
             "no:randomly",
             "-p",
             "no:cacheprovider",
+            "--noconftest",
             "tests/bench/micro.py",
         ]
         options = [

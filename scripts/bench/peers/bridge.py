@@ -17,6 +17,7 @@ from bench.profiling import by_function
 from bench.workload import new_event, on_loop, opened
 from taskcopilot.core import Core
 from taskcopilot.events import Event
+from taskcopilot.process import keep_the_loop_prompt
 from taskcopilot.store.transaction import Emitted, Tx
 from taskcopilot.upkeep import upkeep
 from taskcopilot.web.app import make_app
@@ -27,7 +28,8 @@ _LOOK: Final = 0.001
 
 
 async def serve(database: Path, retention: int) -> None:
-    """Serve until standard input ends."""
+    """Serve until standard input ends, in a process that is tuned as `taskcopilot serve` tunes its own."""
+    keep_the_loop_prompt()
     async with opened(database, retention=retention) as core:
         app = make_app(core)
         async with serving(core, app) as server, upkeep(core):
