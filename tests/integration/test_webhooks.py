@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ from taskcopilot.web.webhooks.target import check_url, is_allowed
 from tests.helpers.clock import FakeClock
 from tests.helpers.processes import bridge, run
 from tests.helpers.server import RunningServer
-from tests.helpers.waiting import until
+from tests.helpers.waiting import DEADLINE, until
 
 
 class Receiver:
@@ -87,11 +88,11 @@ async def row(server: RunningServer) -> Webhook:
 
 async def holds(server: RunningServer, condition: Callable[[Webhook], object]) -> Webhook:
     """Let time pass until the endpoint's row is as wanted."""
-    for _ in range(2_000):
-        if condition(found := await row(server)):
-            return found
+    deadline = time.monotonic() + DEADLINE
+    while not condition(found := await row(server)):
+        assert time.monotonic() < deadline, found
         server.clock.advance(0.5)
-    pytest.fail(f"never so: {found}")
+    return found
 
 
 async def test_events_are_delivered_in_order_and_the_signature_verifies(serve, receiver: Receiver) -> None:
@@ -190,10 +191,9 @@ async def test_what_is_never_taken_becomes_a_dead_letter_that_can_be_tried_again
     await server.core.recorder.record(lambda tx: webhooks.resurrect(tx, "wh_1", (1,)))
     await passing(server, lambda: len(receiver.requests) == 2)
     assert receiver.titles == ["alive", "dead"]
-    for _ in range(200):
-        if not await server.core.database.read(webhooks.dead):
-            break
-    assert await server.core.database.read(webhooks.dead) == []
+    deadline = time.monotonic() + DEADLINE
+    while await server.core.database.read(webhooks.dead):
+        assert time.monotonic() < deadline, "the letter is still there"
 
 
 async def test_a_restart_loses_nothing(serve, receiver: Receiver) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+
 from taskcopilot.auth.access import View
 from taskcopilot.errors import NotFoundError
 from taskcopilot.events import Change
@@ -53,14 +56,18 @@ def tasks_json(
     if sight is None and (limit is not None or stream_id is not None):
         tasks = list(encoded(task_rows.newest(tx, where=where, limit=limit)))
     else:
-        tasks = [card.json for card in reversed(cards(tx)) if _is_asked(card, where, sight)][:limit]
+        tasks = [card.json for card in _asked(cards(tx), where, sight)][:limit]
     return b'{"tasks":[%b],"totalTasks":%d}' % (b",".join(tasks), len(tasks))
 
 
-def _is_asked(card: Card, where: dict[str, str], sight: View | None) -> bool:
-    if where and any(getattr(card, name) != value for name, value in where.items()):
-        return False
-    return sight is None or sight.sees_task(card.id, card.stream_id)
+def _asked(board: Sequence[Card], where: Mapping[str, str], sight: View | None) -> Iterable[Card]:
+    found: Iterable[Card] = reversed(board)
+    for name, value in where.items():
+        column = attrgetter(name)
+        found = [card for card in found if column(card) == value]
+    if sight is not None:
+        found = [card for card in found if sight.sees_task(card.id, card.stream_id)]
+    return found
 
 
 def get_task(tx: ReadTx, task_id: str, *, sight: View | None = None) -> TaskResource:
