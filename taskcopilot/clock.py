@@ -56,4 +56,4 @@ class SystemClock:
 
 def iso(moment: datetime) -> str:
     """Format as `YYYY-MM-DDTHH:MM:SS.mmmZ`, always three digits, so that text order is time order."""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import Final
@@ -35,6 +36,9 @@ def run(plan: Plan) -> Result:
             "-p",
             "no:cacheprovider",
             "--noconftest",
+            "-c",
+            os.devnull,  # the suite's options are for plugins that measuring does not need
+            f"--rootdir={ROOT}",
             "tests/bench/micro.py",
         ]
         options = [

@@ -57,7 +57,17 @@ def tasks_json(
         tasks = list(encoded(task_rows.newest(tx, where=where, limit=limit)))
     else:
         tasks = [card.json for card in _asked(cards(tx), where, sight)][:limit]
-    return b'{"tasks":[%b],"totalTasks":%d}' % (b",".join(tasks), len(tasks))
+    return _enveloped(tasks)
+
+
+def _enveloped(tasks: list[bytes]) -> bytes:
+    """Put a list into its envelope in one join: copying 2 MB once more takes longer than all the rest."""
+    if not tasks:
+        return b'{"tasks":[],"totalTasks":0}'
+    parts = tasks.copy()
+    parts[0] = b'{"tasks":[' + parts[0]
+    parts[-1] += b'],"totalTasks":%d}' % len(tasks)
+    return b",".join(parts)
 
 
 def _asked(board: Sequence[Card], where: Mapping[str, str], sight: View | None) -> Iterable[Card]:
