@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -18,6 +19,12 @@ settings.load_profile("ci")
 Size = TypeVar("Size")
 
 OURS = ("TASKCOPILOT_", "TASK_DB_PATH", "WORKSPACE_ID", "HTTP_API_", "LOG_LEVEL")
+
+
+def pytest_configure() -> None:
+    """Let the processes that tests start be interrupted, also where a shell started the suite in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -65,8 +65,8 @@ def run(plan: Plan) -> Result:
     notes = [
         "`ids` are 50 exact topics a client, `mixed` 45 ids and 5 prefixes, `prefixes` 50 such as `task:A-*`.",
         (
-            "The bystanders hold the same mix as the others: 50,000 patterns more. A new topic takes as many look-ups as "
-            "without them, in larger tables."
+            "The bystanders hold the same mix as the others: 50,000 patterns more. A new topic takes as many look-ups "
+            "as without them, in larger tables."
         ),
     ]
     return Result("routing", "Routing", _REGION, rows, claims, notes)
