@@ -153,8 +153,10 @@ def test_disconnect_is_idempotent_and_leaves_nothing(client: TaskCopilotClient, 
 
 
 def test_disconnecting_before_connecting_is_fine(new_client: NewClient) -> None:
-    """There is nothing to end."""
-    new_client().disconnect()
+    """There is nothing to end, and nothing begins."""
+    client = new_client()
+    client.disconnect()
+    assert (client.mode, client.connected, own_threads()) == ("disconnected", False, [])
 
 
 def test_connecting_again_goes_on_where_it_stopped(client: TaskCopilotClient, bridge: FakeBridge) -> None:
